@@ -1,0 +1,152 @@
+"""What a wire decodes a provider's stream into, and the accumulator that folds it to a message.
+
+`index` keys one block of the answer (a text, a thinking block, a tool call); blocks keep the order in which they were first seen.
+Tool arguments arrive as text pieces and are parsed once, at the end.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+
+from llmconfig.llm.messages import FinishReason, Message, Part, ProviderData, Text, Thinking, ToolCall
+from llmconfig.llm.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_NO_DATA: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a call. `name` may come late and whole; `arguments` is a piece of JSON text, or whole."""
+
+    index: int
+    name: str = ""
+    arguments: str = ""
+    raw_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockData:
+    """Opaque provider data of the block at `index`, merged key by key (a signature, encrypted reasoning).
+
+    kind says which part the block becomes when nothing visible arrived for it.
+    """
+
+    index: int
+    kind: Literal["text", "thinking", "tool_call"]
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The wire's own terminal event. A stream that ends without it raises `StreamInterrupted`."""
+
+    reason: FinishReason
+    raw: str = ""
+
+
+StreamEvent: TypeAlias = TextDelta | ThinkingDelta | ToolCallDelta | BlockData | UsageReported | Finished
+
+
+@dataclass(slots=True)
+class _Block:
+    kind: str
+    pieces: list[str] = field(default_factory=list[str])
+    name: str = ""
+    data: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Accumulator:
+    """Folds stream events of one attempt to an assistant message.
+
+    new_id: makes the neutral tool-call ids. provider and model tag the provider data.
+    """
+
+    __slots__ = ("_blocks", "_model", "_new_id", "_provider", "finish", "usage")
+
+    def __init__(self, *, provider: str, model: str, new_id: Callable[[], str]) -> None:
+        self._provider, self._model, self._new_id = provider, model, new_id
+        self._blocks: dict[int, _Block] = {}
+        self.usage = Usage()
+        self.finish: Finished | None = None
+
+    def add(self, event: StreamEvent) -> None:
+        match event:
+            case TextDelta(index, text):
+                self._block(index, "text").pieces.append(text)
+            case ThinkingDelta(index, text):
+                self._block(index, "thinking").pieces.append(text)
+            case ToolCallDelta():
+                block = self._block(event.index, "tool_call")
+                block.name = event.name or block.name
+                if event.raw_id:
+                    block.data["id"] = event.raw_id
+                if event.arguments:
+                    block.pieces.append(event.arguments)
+            case BlockData(index, kind, data):
+                self._block(index, kind).data.update(data)
+            case UsageReported(usage):
+                self.usage = self.usage.updated(usage)
+            case Finished():
+                self.finish = event
+
+    def message(self, *, complete: bool = True) -> Message:
+        """The message so far. A partial one (`complete=False`) keeps only its text: half a call or an unsigned thought cannot be sent back."""
+        parts = [self._part(block) for block in self._blocks.values()]
+        kept = [part for part in parts if part is not None and (complete or isinstance(part, Text))]
+        return Message("assistant", tuple(kept))
+
+    @property
+    def has_output(self) -> bool:
+        """Whether anything a person could see has arrived."""
+        return any(block.kind != "thinking" and (block.pieces or block.name) for block in self._blocks.values())
+
+    def _block(self, index: int, kind: str) -> _Block:
+        block = self._blocks.get(index)
+        if block is None:
+            block = self._blocks[index] = _Block(kind)
+        return block
+
+    def _part(self, block: _Block) -> Part | None:
+        data = ProviderData(self._provider, self._model, block.data) if block.data else None
+        text = "".join(block.pieces)
+        match block.kind:
+            case "tool_call":
+                arguments, malformed = parse_arguments(text)
+                return ToolCall(self._new_id(), block.name, arguments, malformed, data)
+            case "thinking":
+                return Thinking(text, data) if text or data else None
+            case _:
+                return Text(text, data) if text or data else None
+
+
+def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
+    """Arguments of a finished call: (object, None), or ({}, the raw text) when it is not a JSON object. Empty text is `{}`."""
+    if not text.strip():
+        return _NO_DATA, None
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        return _NO_DATA, text
+    return (cast("Mapping[str, Any]", value), None) if isinstance(value, dict) else (_NO_DATA, text)

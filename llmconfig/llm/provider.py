@@ -1,0 +1,122 @@
+"""What a provider is to the rest of routekit: a few facts about it, and a client that streams."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from llmconfig.llm.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from llmconfig.llm.events import StreamEvent
+    from llmconfig.llm.messages import MediaKind, ModelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider (or one of its models) can do."""
+
+    tools: bool = True
+    parallel_tools: bool = True
+    thinking: bool = False
+    structured_output: bool = False
+    inputs: frozenset[MediaKind] = frozenset()
+    max_context_tokens: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "tools": self.tools,
+            "parallel_tools": self.parallel_tools,
+            "thinking": self.thinking,
+            "structured_output": self.structured_output,
+            "inputs": ["text", *sorted(self.inputs)],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialField:
+    """One field of a provider's settings form; the API schema and the admin derive from it.
+
+    Write-only fields are sealed. `api_key` and `base_url` are stored in the config's own columns, others in `credentials` or `options`.
+    """
+
+    name: str
+    label: str
+    type: Literal["string", "integer", "number", "boolean", "url"] = "string"
+    required: bool = False
+    write_only: bool = False
+    default: str | int | float | bool | None = None
+    help: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Opened for one client. base_url is never empty; secrets holds `api_key` and any other write-only field."""
+
+    base_url: str
+    secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def api_key(self) -> Secret:
+        return self.secrets.get("api_key", Secret(""))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One model as the provider lists it; None where it does not say."""
+
+    id: str
+    label: str = ""
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. idle is the longest silence between two pieces of a stream; first_token waits for the first of them."""
+
+    connect: float = 10.0
+    first_token: float = 120.0
+    idle: float = 60.0
+
+
+class Provider(ABC):
+    """A vendor, as one client for one set of credentials.
+
+    Class attributes are facts, readable without importing an SDK. An instance imports its SDK on construction, belongs to
+    the event loop that built it, may be used by many runs at once, and is closed with `aclose()`.
+    """
+
+    slug: ClassVar[str]
+    label: ClassVar[str]
+    wire: ClassVar[str]
+    default_base_url: ClassVar[str] = ""
+    fields: ClassVar[Sequence[CredentialField]] = ()
+    options: ClassVar[Sequence[CredentialField]] = ()
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    is_demo: ClassVar[bool] = False
+
+    @classmethod
+    @abstractmethod
+    def preload(cls) -> None:
+        """Import the SDK; slow the first time (about a second), so never on an event loop."""
+
+    @abstractmethod
+    def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
+        """One answer. Ends after `Finished`; raises a `ProviderError` otherwise. Closing the iterator closes the upstream request."""
+
+    @abstractmethod
+    async def list_models(self) -> Sequence[ModelInfo]:
+        """What these credentials may use, as the provider lists it. Raises a `ProviderError`."""
+
+    @abstractmethod
+    async def check(self, model: str = "") -> Sequence[ModelInfo]:
+        """Try the credentials, and the model where one is named: the models on success, a `ProviderError` otherwise."""
+
+    @abstractmethod
+    async def aclose(self) -> None: ...

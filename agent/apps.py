@@ -1,0 +1,10 @@
+"""The app that holds conversations, runs and MCP services."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class AgentConfig(AppConfig):
+    name = "agent"
+    verbose_name = "Conversations and services"

@@ -1,0 +1,20 @@
+#!/usr/bin/env python
+"""Django's command line, for routekit."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "routekit.settings")
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415  # Django only once its settings are named
+    from django.core.management import execute_from_command_line  # noqa: PLC0415
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"routekit cannot start: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""Django's settings. Values that differ between installations come from `routekit.env`."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+
+from routekit import env
+
+BASE_DIR = env.BASE_DIR
+SECRET_KEY = env.SECRET_KEY
+DEBUG = env.DEBUG
+ALLOWED_HOSTS = env.ALLOWED_HOSTS
+CSRF_TRUSTED_ORIGINS = env.CSRF_TRUSTED_ORIGINS
+
+INSTALLED_APPS = [
+    "llmconfig",
+    "agent",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "knox",
+    "rest_framework",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "routekit.urls"
+ASGI_APPLICATION = "routekit.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "llmconfig.tenancy.context.organization",
+            ],
+        },
+    }
+]
+
+# --- data
+
+
+def _database() -> dict[str, Any]:
+    """Postgres with a psycopg pool, or SQLite in WAL mode whose transactions begin IMMEDIATE (a write never waits to upgrade its lock)."""
+    if not env.DATABASE_URL:
+        env.HOME.mkdir(parents=True, exist_ok=True)
+    url = env.DATABASE_URL or f"sqlite:///{env.HOME / 'routekit.sqlite3'}"
+    database: dict[str, Any] = environ.Env.db_url_config(url)
+    if "sqlite" in database["ENGINE"]:
+        pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=15000; PRAGMA cache_size=-16000;"
+        database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 15, "init_command": pragmas}
+    else:
+        database["ENGINE"] = "django.db.backends.postgresql"
+        database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 20, "timeout": 10}}
+    return database
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.REDIS_URL
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+# --- people
+
+AUTH_USER_MODEL = "llmconfig.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
+ACCOUNT_ADAPTER = "llmconfig.web.accounts.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+# --- HTTP
+
+SECURE_SSL_REDIRECT = env.HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.HTTPS else None
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if env.HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.HTTPS
+SECURE_HSTS_PRELOAD = env.HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.HTTPS
+SESSION_COOKIE_NAME = "routekit_session"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+        "img-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "connect-src": [SELF],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * env.MAX_MESSAGE_CHARS + 64 * 1024
+STATIC_URL = "/static/"
+STATIC_ROOT = env.HOME / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "llmconfig.tenancy.rest.authentication.BearerAuthentication",
+        "llmconfig.tenancy.rest.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["llmconfig.tenancy.rest.permissions.IsMember"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "llmconfig.tenancy.rest.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+REST_KNOX = {
+    "AUTH_HEADER_PREFIX": "Bearer",
+    "TOKEN_TTL": None,
+    "TOKEN_MODEL": "llmconfig.ApiToken",
+}
+KNOX_TOKEN_MODEL = "llmconfig.ApiToken"  # noqa: S105  # a model's name
+DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "llmconfig.tenancy.rest.errors.ExceptionHandler"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "routekit",
+    "DESCRIPTION": "AI agents over your own tools, with your own provider keys.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api",
+}
+
+# --- routekit
+
+KEK = env.KEK
+DEMO = env.DEMO
+DEMO_SERVICE_URL = env.DEMO_SERVICE_URL
+PRIVATE_HOSTS = env.PRIVATE_HOSTS
+MAX_MESSAGE_CHARS = env.MAX_MESSAGE_CHARS
+MAX_STEPS = env.MAX_STEPS
+APPROVAL_TTL_S = env.APPROVAL_TTL_S
+LEASE_S = env.LEASE_S
+HEARTBEAT_S = env.HEARTBEAT_S
+RUN_TIMEOUT_S = env.RUN_TIMEOUT_S
+TOOL_TIMEOUT_S = env.TOOL_TIMEOUT_S
+CONNECT_TIMEOUT_S = env.CONNECT_TIMEOUT_S
+FIRST_TOKEN_TIMEOUT_S = env.FIRST_TOKEN_TIMEOUT_S
+IDLE_TIMEOUT_S = env.IDLE_TIMEOUT_S
+
+# --- Celery: a doorbell, the database is the truth
+
+
+def _broker_url(redis_url: str) -> str:
+    """Kombu's spelling of a Redis URL: a Unix socket is `redis+socket://`."""
+    return "redis+socket://" + redis_url.removeprefix("unix://") if urlsplit(redis_url).scheme == "unix" else redis_url
+
+
+CELERY_BROKER_URL = _broker_url(REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "routekit"
+CELERY_WORKER_CONCURRENCY = env.WORKER_SLOTS
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_keepalive": True, "health_check_interval": 30}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {"sweep-runs": {"task": "agent.tasks.sweep_runs", "schedule": env.SWEEP_S, "options": {"expires": env.SWEEP_S}}}
+CELERY_BEAT_SCHEDULE_FILENAME = str(env.HOME / "run" / "beat-schedule")
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.LOG_LEVEL},
+    "loggers": {
+        "httpx2": {"level": "WARNING"},
+        "mcp": {"level": "WARNING"},
+        "uvicorn.access": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
+}

@@ -1,0 +1,25 @@
+"""Every URL of routekit; api.md in the documentation names those that are contract."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from routekit import health
+
+urlpatterns = [
+    path("", include("agent.web.urls")),
+    path("settings/", include("llmconfig.web.urls")),
+    path("api/", include("llmconfig.api.urls")),
+    path("api/", include("agent.api.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("healthz", health.live),
+    path("readyz", health.ready),
+]
+handler403 = "routekit.errors.forbidden"
+handler404 = "routekit.errors.not_found"
+handler500 = "routekit.errors.server_error"

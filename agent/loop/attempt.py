@@ -1,0 +1,175 @@
+"""One attempt: one deployment asked once, its stream turned into live events and one durable answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.loop.intents import AttemptSettled, BeginAttempt, CallDecision, EndAttempt
+from agent.loop.tools import decide_calls
+from llmconfig.llm import (
+    Accumulator,
+    Finished,
+    FinishReason,
+    Message,
+    ModelRequest,
+    ProviderError,
+    TextDelta,
+    ThinkingDelta,
+)
+
+if TYPE_CHECKING:
+    from agent.loop.runner import Runner
+
+
+class AttemptFailed(Exception):
+    """The attempt failed and is settled; kind and detail go to the user."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.kind, self.detail = kind, detail
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    message: Message
+    decisions: tuple[CallDecision, ...]
+    finish: str
+
+
+async def run_attempt(runner: Runner, step: int) -> Answer:
+    """Ask the model once. Raises AttemptFailed, or passes CancelledError on, after the attempt is settled."""
+    attempt = _Attempt(runner, step)
+    try:
+        return await attempt.run()
+    except ProviderError as error:
+        await attempt.settle("failed", error.kind, error.detail)
+        runner.journal.emit("attempt.failed", {"attempt": attempt.id, "kind": error.kind, "detail": error.message, "next": None})
+        raise AttemptFailed(error.kind, error.message) from None
+    except asyncio.CancelledError:
+        if runner.stop.reason in ("user", "deadline"):
+            await attempt.settle("cancelled", "cancelled", "")
+        raise
+
+
+class _Attempt:
+    def __init__(self, runner: Runner, step: int) -> None:
+        plan = runner.plan
+        self.runner, self.step, self.id = runner, step, runner.new_id()
+        self.deployment = plan.deployment
+        self.fold = Accumulator(provider=plan.deployment.provider, model=plan.deployment.model, new_id=runner.new_id)
+        self.loop = asyncio.get_running_loop()
+        self.began: float | None = None
+        self.first: float | None = None
+        self.settled = False
+
+    async def run(self) -> Answer:
+        runner, plan, deployment = self.runner, self.runner.plan, self.deployment
+        await runner.journal.commit(BeginAttempt(self.step, self.id, deployment))
+        runner.journal.emit("step.started", {"index": self.step})
+        runner.journal.emit(
+            "attempt.started",
+            {"attempt": self.id, "provider": deployment.provider, "model": deployment.model, "config": deployment.config},
+        )
+        request = ModelRequest(
+            model=deployment.model,
+            messages=tuple(runner.history),
+            system=plan.system,
+            tools=tuple(offered.tool for offered in plan.tools if offered.verdict != "refuse"),
+            max_output_tokens=plan.max_output_tokens,
+            options=plan.options,
+        )
+        self.began = self.loop.time()
+        await self._stream(request)
+        return await self._answer()
+
+    async def _stream(self, request: ModelRequest) -> None:
+        """The hot path: every event of every stream passes here."""
+        emit, add = self.runner.journal.emit, self.fold.add
+        stream = self.runner.provider.stream(request)
+        try:
+            async for event in stream:
+                add(event)
+                if self.first is None and not isinstance(event, Finished):
+                    self.first = self.loop.time()
+                if isinstance(event, TextDelta):
+                    emit("text.delta", {"text": event.text})
+                elif isinstance(event, ThinkingDelta):
+                    emit("thinking.delta", {"text": event.text})
+        finally:
+            if (close := getattr(stream, "aclose", None)) is not None:
+                await close()
+
+    async def _answer(self) -> Answer:
+        message = self.fold.message()
+        decisions = decide_calls(message.tool_calls, self.runner.plan.tools)
+        settled = await self.settle("completed", message=message, decisions=decisions)
+        emit = self.runner.journal.emit
+        for decision in decisions:
+            emit("tool_call.requested", _call_data(decision))
+        for decision in decisions:
+            if decision.state == "waiting" and decision.tool is not None:
+                extra = {"definition_hash": decision.tool.definition_hash, "expires_at": settled.expires_at}
+                emit("tool_call.approval_required", _call_data(decision) | extra)
+        reason = self.fold.finish.reason if self.fold.finish else FinishReason.OTHER
+        return Answer(message, decisions, str(reason))
+
+    async def settle(
+        self,
+        status: str,
+        error_kind: str = "",
+        error_detail: str = "",
+        *,
+        message: Message | None = None,
+        decisions: tuple[CallDecision, ...] = (),
+    ) -> AttemptSettled:
+        """Commit the end of the attempt, with the partial text of one that did not finish, and tell the log."""
+        now = self.loop.time()
+        if message is None:
+            partial = self.fold.message(complete=False)
+            message = partial if partial.text else None
+        settled: AttemptSettled = await self.runner.journal.commit(
+            EndAttempt(
+                step=self.step,
+                attempt=self.id,
+                deployment=self.deployment,
+                status=status,  # type: ignore[arg-type]
+                usage=self.fold.usage,
+                latency_ms=int((now - self.began) * 1000) if self.began is not None else 0,
+                ttft_ms=int((self.first - self.began) * 1000) if self.first is not None and self.began is not None else None,
+                message=message,
+                finished=self.fold.finish,
+                calls=decisions,
+                error_kind=error_kind,
+                error_detail=error_detail,
+            )
+        )
+        if settled.message is not None:
+            self.runner.journal.emit("message.completed", {"message": settled.message})
+        usage = self.fold.usage
+        self.runner.journal.emit(
+            "usage.recorded",
+            {
+                "attempt": self.id,
+                "input_tokens": usage.input_tokens,
+                "output_tokens": usage.output_tokens,
+                "cache_read_tokens": usage.cache_read_tokens,
+                "cache_write_tokens": usage.cache_write_tokens,
+                "reasoning_tokens": usage.reasoning_tokens,
+                "cost": settled.cost,
+                "currency": settled.currency,
+                "evidence": settled.evidence,
+            },
+        )
+        return settled
+
+
+def _call_data(decision: CallDecision) -> dict[str, object]:
+    call, tool = decision.call, decision.tool
+    return {
+        "id": call.id,
+        "name": tool.name if tool else call.name,
+        "service": tool.service if tool else None,
+        "arguments": dict(call.arguments),
+    }

@@ -1,0 +1,116 @@
+"""What must be durable before the loop goes on.
+
+The task's thread commits an intent with the run's fence; one that the fence refuses raises `FenceLost`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from agent.loop.plan import Deployment, OfferedTool
+    from llmconfig.llm import Finished, Message, ToolCall, ToolResult, Usage
+
+
+class FenceLost(Exception):
+    """Another worker has taken this run, or it was ended from outside: nothing more may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeginAttempt:
+    """The request is about to be sent. The row stands before the dispatch."""
+
+    step: int
+    attempt: str
+    deployment: Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class CallDecision:
+    """A requested call and where it goes from here."""
+
+    call: ToolCall
+    tool: OfferedTool | None
+    state: Literal["requested", "waiting", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class EndAttempt:
+    """The request is over, well or badly. message is what it said (possibly partial), with its tool calls.
+
+    latency_ms and ttft_ms (to the first text, thinking or call) are whole milliseconds.
+    """
+
+    step: int
+    attempt: str
+    deployment: Deployment
+    status: Literal["completed", "failed", "cancelled"]
+    usage: Usage
+    latency_ms: int
+    ttft_ms: int | None
+    message: Message | None = None
+    finished: Finished | None = None
+    calls: tuple[CallDecision, ...] = ()
+    error_kind: str = ""
+    error_detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSettled:
+    """Answer to EndAttempt: the message as the API shows it, the cost (a decimal string; None is unknown), when waiting calls expire."""
+
+    message: dict[str, Any] | None
+    cost: str | None
+    currency: str
+    evidence: str
+    expires_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchTools:
+    """These calls are about to be sent to their services."""
+
+    step: int
+    calls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndTool:
+    """One call has its result. `status` is `finished`, or `refused` for one that was never sent."""
+
+    call: str
+    result: ToolResult
+    status: Literal["finished", "refused"] = "finished"
+    latency_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndStep:
+    """All calls of the step are answered: the tool message, results in call order. Answer: the message as the API shows it."""
+
+    step: int
+    results: tuple[ToolResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitForPerson:
+    """The run pauses and its worker lets go of it. Answer: None."""
+
+    reason: Literal["tool", "budget", "unknown_outcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class EndRun:
+    status: Literal["completed", "failed", "cancelled"]
+    finish_reason: str = ""
+    error_kind: str = ""
+    error_detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRun:
+    """The worker is shutting down: give the run back so that another worker goes on with it."""
+
+
+Intent: TypeAlias = BeginAttempt | EndAttempt | DispatchTools | EndTool | EndStep | WaitForPerson | EndRun | ReleaseRun

@@ -1,0 +1,78 @@
+"""What a run is given: plain values, read from the database before the loop begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmconfig.llm import JSONObject, Message, Tool, ToolCall, ToolResult
+
+Verdict = Literal["run", "ask", "refuse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Config and model, as events name it."""
+
+    config: str
+    provider: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedTool:
+    """A tool the model may call, with what policy says of it.
+
+    tool.name is the qualified neutral name, `service__tool`; `name` is the tool's own name at its service.
+    verdict: run at once, ask the user first, or refuse; `reason` tells the model (and the user) why it is refused.
+    repeatable: running it twice does no harm, so a call whose outcome was lost may simply run again.
+    """
+
+    tool: Tool
+    service: str
+    name: str
+    endpoint: str
+    verdict: Verdict
+    definition_hash: str
+    timeout_s: float = 120.0
+    reason: str = ""
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCall:
+    """A call of the last assistant message that has no result yet, with what became of its question.
+
+    state: `waiting` for a person · `approved` may run · `denied` and `expired` may not · `requested` was never dispatched ·
+    `dispatched` was in flight when a worker was lost, so its outcome is unknown.
+    """
+
+    call: ToolCall
+    state: Literal["waiting", "approved", "denied", "expired", "requested", "dispatched", "finished"]
+    decided_by: str = ""
+    announced: bool = True
+    result: ToolResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """One claim of a run. first_step is the index of the step to do next (or to finish, when calls are pending)."""
+
+    run: str
+    conversation: str
+    target: Mapping[str, Any]
+    deployment: Deployment
+    history: tuple[Message, ...]
+    system: str = ""
+    tools: tuple[OfferedTool, ...] = ()
+    pending: tuple[PendingCall, ...] = ()
+    first_step: int = 1
+    max_steps: int = 25
+    max_output_tokens: int | None = None
+    options: JSONObject = field(default_factory=dict[str, Any])
+    notices: tuple[str, ...] = ()
+    resumed: bool = False
+    discard_after: int | None = None

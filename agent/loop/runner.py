@@ -1,0 +1,161 @@
+"""The agent loop: ask the model, run the tools it calls, and again, until it answers without a call.
+
+Pure: it knows neither Django nor Celery nor Valkey. Everything it does goes through three ports (`Journal`, a `Provider`,
+a `ToolCaller`), so that a test drives it with the demo provider and a list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from agent.loop.attempt import AttemptFailed, run_attempt
+from agent.loop.codec import part_to_json
+from agent.loop.intents import DispatchTools, EndRun, EndStep, EndTool, FenceLost, ReleaseRun, WaitForPerson
+from agent.loop.tools import ToolTurn
+from llmconfig.llm import Message, Provider, ProviderError, ToolResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.loop.plan import RunPlan
+    from agent.loop.ports import Journal, OpenProvider, Stop, ToolCaller
+
+STOPPED_BY_DEADLINE = "The run took longer than this installation allows. Ask for less at once, or raise ROUTEKIT_RUN_TIMEOUT."
+
+
+class Runner:
+    """One claim of one run. `await run()` returns when the run has ended, waits for a person, or was given back."""
+
+    def __init__(
+        self, plan: RunPlan, *, journal: Journal, open_provider: OpenProvider, tools: ToolCaller, new_id: Callable[[], str], stop: Stop
+    ) -> None:
+        self.plan, self.journal, self.call_tool, self.new_id, self.stop = plan, journal, tools, new_id, stop
+        self.open_provider = open_provider
+        self.provider: Provider
+        self.history: list[Message] = list(plan.history)
+
+    async def run(self) -> None:
+        try:
+            self._announce()
+            self.provider = await self.open_provider()
+            await self._loop()
+        except AttemptFailed as failure:
+            await self._end("failed", error_kind=failure.kind, error_detail=failure.detail)
+        except ProviderError as error:
+            await self._end("failed", error_kind=error.kind, error_detail=error.message)
+        except asyncio.CancelledError:
+            await self._stopped()
+        except FenceLost:
+            return
+
+    def _announce(self) -> None:
+        plan, emit = self.plan, self.journal.emit
+        if plan.resumed:
+            for pending in plan.pending:
+                if not pending.announced:
+                    decision = pending.state if pending.state in ("denied", "expired") else "approved"
+                    emit("tool_call.decided", {"id": pending.call.id, "decision": decision, "by": pending.decided_by or None})
+            emit("run.resumed", {})
+        else:
+            emit("run.started", {"run": plan.run, "conversation": plan.conversation, "target": dict(plan.target)})
+        if plan.discard_after is not None:
+            emit("step.restarted", {"index": plan.first_step, "discard_after": plan.discard_after})
+        for notice in plan.notices:
+            emit("run.notice", {"detail": notice})
+
+    async def _loop(self) -> None:
+        step, pending = self.plan.first_step, self.plan.pending
+        while True:
+            if pending:
+                turn = ToolTurn.resumed(self.plan, pending)
+            else:
+                if step > self.plan.max_steps:
+                    await self._end("failed", error_kind="step_limit", error_detail=step_limit(self.plan.max_steps))
+                    return
+                answer = await run_attempt(self, step)
+                self.history.append(answer.message)
+                if not answer.decisions:
+                    await self._end("completed", finish_reason=answer.finish)
+                    return
+                turn = ToolTurn(answer.decisions)
+            if not await self._tools(step, turn):
+                return
+            step, pending = step + 1, ()
+
+    async def _tools(self, step: int, turn: ToolTurn) -> bool:
+        """Run what may run, in parallel. False when the run now waits for a person."""
+        results = dict(turn.ready)
+        for result in turn.ready.values():
+            if result.tool_call_id in turn.unrecorded:
+                await self.journal.commit(EndTool(result.tool_call_id, result, "refused"))
+                self._finished(result)
+        if turn.runnable:
+            await self.journal.commit(DispatchTools(step, tuple(call.id for call, _ in turn.runnable)))
+            done = await self._run_all(turn)
+            results.update(done)
+        if turn.waiting:
+            await self._wait("tool")
+            return False
+        if turn.unknown:
+            await self._wait("unknown_outcome")
+            return False
+        ordered = tuple(results[call_id] for call_id in turn.order)
+        message = await self.journal.commit(EndStep(step, ordered))
+        self.journal.emit("message.completed", {"message": message})
+        self.history.append(Message("tool", ordered))
+        return True
+
+    async def _run_all(self, turn: ToolTurn) -> dict[str, ToolResult]:
+        """All runnable calls at once; each result is made durable as it arrives."""
+        loop = asyncio.get_running_loop()
+
+        async def one(index: int) -> ToolResult:
+            call, tool = turn.runnable[index]
+            began = loop.time()
+            result = await self.call_tool(tool, call.id, call.arguments)
+            await self.journal.commit(EndTool(call.id, result, latency_ms=int((loop.time() - began) * 1000)))
+            self._finished(result)
+            return result
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(index)) for index in range(len(turn.runnable))]
+        except BaseExceptionGroup as raised:
+            raise raised.exceptions[0] from None
+        return {task.result().tool_call_id: task.result() for task in tasks}
+
+    def _finished(self, result: ToolResult) -> None:
+        parts = [part_to_json(part) for part in result.parts]
+        self.journal.emit("tool_call.finished", {"id": result.tool_call_id, "is_error": result.is_error, "parts": parts})
+
+    async def _wait(self, reason: str) -> None:
+        """Tell the log first: once the row says `waiting`, the next claim writes to the log and ours must be complete."""
+        self.journal.emit("run.waiting", {"reason": reason})
+        await self.journal.flush()
+        await self.journal.commit(WaitForPerson(reason))  # type: ignore[arg-type]
+
+    async def _end(self, status: str, *, finish_reason: str = "", error_kind: str = "", error_detail: str = "") -> None:
+        await self.journal.commit(EndRun(status, finish_reason, error_kind, error_detail))  # type: ignore[arg-type]
+        data = {"kind": error_kind, "detail": error_detail} if status == "failed" else {}
+        self.journal.emit(f"run.{status}", data)
+
+    async def _stopped(self) -> None:
+        """The task was cancelled: what that means for the run depends on who asked."""
+        try:
+            match self.stop.reason:
+                case "user":
+                    await self._end("cancelled")
+                case "deadline":
+                    await self._end("failed", error_kind="run_timeout", error_detail=STOPPED_BY_DEADLINE)
+                case "shutdown":
+                    await self.journal.flush()
+                    await self.journal.commit(ReleaseRun())
+                case _:
+                    return
+        except FenceLost:
+            return
+
+
+def step_limit(steps: int) -> str:
+    return f"The agent took {steps} steps without finishing. Ask it to go on, or raise ROUTEKIT_MAX_STEPS."

@@ -1,0 +1,1 @@
+"""routekit: AI agents over your own tools, with your own provider keys."""

@@ -1,0 +1,230 @@
+"""Request bodies and answers of the agent's API, as api.md has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from agent.models import Service, ServiceTool
+from llmconfig.llm import Secret
+from llmconfig.tenancy.rest.serializers import StrictSerializer
+
+
+class TargetSerializer(StrictSerializer):
+    """Where a conversation's messages go: one model."""
+
+    model = serializers.CharField(max_length=250, help_text="`<config id>/<model>`, an id of /api/models")
+
+
+class ConversationInput(StrictSerializer):
+    title = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    system_prompt = serializers.CharField(max_length=100_000, required=False, allow_blank=True, trim_whitespace=False)
+    target = TargetSerializer(required=False, allow_null=True)
+    services = serializers.ListField(
+        child=serializers.UUIDField(), required=False, allow_null=True, max_length=100, help_text="Left out or null: all enabled ones"
+    )
+
+
+class RunBrief(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    status = serializers.CharField()
+
+
+class ConversationOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    system_prompt = serializers.CharField()
+    target = TargetSerializer(allow_null=True)
+    services = serializers.ListField(child=serializers.UUIDField(), allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    active_run = RunBrief(allow_null=True)
+    last_run = RunBrief(allow_null=True)
+
+
+class TextPartInput(StrictSerializer):
+    """A part of a user's message. Only text yet."""
+
+    type = serializers.ChoiceField(choices=["text"], error_messages={"invalid_choice": "Only text parts can be sent yet, not {input}."})
+    text = serializers.CharField(trim_whitespace=False)
+
+
+class MessageInput(StrictSerializer):
+    content = serializers.CharField(required=False, trim_whitespace=False)
+    parts = TextPartInput(many=True, required=False, allow_empty=False, max_length=100)
+    target = TargetSerializer(required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("content" in attrs) == ("parts" in attrs):
+            raise serializers.ValidationError("Give either content or parts.", code="invalid")
+        attrs["parts"] = attrs.get("parts") or [{"type": "text", "text": attrs.pop("content")}]
+        if not any(part["text"].strip() for part in attrs["parts"]):
+            raise serializers.ValidationError({"content": ["The message is empty."]}, code="blank")
+        return attrs
+
+
+class MessageOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    role = serializers.ChoiceField(choices=["user", "assistant", "tool"])
+    parts = serializers.ListField(child=serializers.DictField())
+    model = serializers.CharField(allow_null=True)
+    provider = serializers.CharField(allow_null=True)
+    finish_reason = serializers.ChoiceField(choices=["stop", "tool_calls", "length", "content_filter", "refusal", "other"], allow_null=True)
+    created_at = serializers.DateTimeField()
+    status = serializers.ChoiceField(choices=["completed", "partial"])
+    run = serializers.UUIDField(allow_null=True)
+
+
+class PostedOutput(serializers.Serializer[Any]):
+    message = MessageOutput()
+    run = RunBrief()
+
+
+class UsageOutput(serializers.Serializer[Any]):
+    input_tokens = serializers.IntegerField(allow_null=True)
+    output_tokens = serializers.IntegerField(allow_null=True)
+    cache_read_tokens = serializers.IntegerField(allow_null=True)
+    cache_write_tokens = serializers.IntegerField(allow_null=True)
+    reasoning_tokens = serializers.IntegerField(allow_null=True)
+
+
+class AttemptOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    config = serializers.UUIDField(allow_null=True)
+    provider = serializers.CharField()
+    model = serializers.CharField()
+    status = serializers.CharField()
+    error_kind = serializers.CharField(allow_null=True)
+    latency_ms = serializers.IntegerField(allow_null=True)
+    ttft_ms = serializers.IntegerField(allow_null=True)
+    usage = UsageOutput()
+    cost = serializers.CharField(allow_null=True, help_text="A decimal; null is unknown")
+    currency = serializers.CharField()
+    evidence = serializers.ChoiceField(choices=["measured", "estimated", "unknown"])
+
+
+class ToolCallOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    service = serializers.CharField(allow_null=True)
+    arguments = serializers.DictField()
+    status = serializers.CharField()
+    is_error = serializers.BooleanField(allow_null=True)
+    latency_ms = serializers.IntegerField(allow_null=True)
+    definition_hash = serializers.CharField(allow_null=True)
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
+class StepOutput(serializers.Serializer[Any]):
+    index = serializers.IntegerField()
+    attempts = AttemptOutput(many=True)
+    tool_calls = ToolCallOutput(many=True)
+
+
+class ErrorOutput(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class RunOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    conversation = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=["queued", "running", "waiting_approval", "completed", "failed", "cancelled"])
+    finish_reason = serializers.CharField(allow_null=True)
+    error = ErrorOutput(allow_null=True)
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    steps = StepOutput(many=True)
+    usage = UsageOutput()
+    cost = serializers.CharField(allow_null=True)
+    currency = serializers.CharField()
+
+
+class ApproveInput(StrictSerializer):
+    remember = serializers.ChoiceField(choices=["run", "always"], required=False, allow_null=True)
+
+
+class DenyInput(StrictSerializer):
+    remember = serializers.ChoiceField(choices=["run", "always"], required=False, allow_null=True)
+
+
+class ResolveInput(StrictSerializer):
+    outcome = serializers.ChoiceField(choices=["ran", "run_again", "skip"])
+
+
+class SecretField(serializers.CharField):
+    """Write-only text that becomes a Secret as soon as it is read."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(write_only=True, max_length=8192, style={"input_type": "password"}, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return Secret(super().to_internal_value(data))
+
+
+class ServiceInput(StrictSerializer):
+    display_name = serializers.CharField(max_length=100)
+    transport = serializers.ChoiceField(choices=Service.Transport.choices, required=False)
+    url = serializers.URLField(max_length=500)
+    auth_type = serializers.ChoiceField(choices=Service.Auth.choices, required=False)
+    token = SecretField(required=False, allow_blank=True)
+    shared = serializers.BooleanField(required=False)
+    is_enabled = serializers.BooleanField(required=False)
+
+
+class ServiceOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    display_name = serializers.CharField()
+    slug = serializers.CharField()
+    transport = serializers.CharField()
+    url = serializers.CharField()
+    auth_type = serializers.CharField()
+    has_token = serializers.BooleanField()
+    status = serializers.ChoiceField(choices=Service.Status.choices)
+    status_detail = serializers.CharField()
+    shared = serializers.BooleanField()
+    is_enabled = serializers.BooleanField()
+    is_demo = serializers.BooleanField()
+    tools = serializers.IntegerField(help_text="How many tools it has")
+    last_tested_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class ServiceTestOutput(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+    latency_ms = serializers.IntegerField()
+    tools = serializers.ListField(child=serializers.CharField())
+    error = ErrorOutput(allow_null=True)
+
+
+class DiffOutput(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    before = serializers.JSONField()
+    after = serializers.JSONField()
+
+
+class ToolOutput(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    description = serializers.CharField()
+    input_schema = serializers.DictField()
+    annotations = serializers.DictField()
+    read_only = serializers.BooleanField()
+    policy = serializers.ChoiceField(choices=ServiceTool.Policy.choices)
+    state = serializers.ChoiceField(choices=ServiceTool.State.choices)
+    definition_hash = serializers.CharField()
+    diff = DiffOutput(many=True, allow_null=True)
+
+
+class ToolInput(StrictSerializer):
+    policy = serializers.ChoiceField(choices=ServiceTool.Policy.choices, required=False)
+    read_only = serializers.BooleanField(required=False)
+
+
+class GrantOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    tool = serializers.CharField()
+    definition_hash = serializers.CharField()
+    run = serializers.UUIDField(allow_null=True)
+    created_at = serializers.DateTimeField()

@@ -1,0 +1,195 @@
+"""/api/user/services: MCP services, their tools and grants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from agent.api.serializers import GrantOutput, ServiceInput, ServiceOutput, ServiceTestOutput, ToolInput, ToolOutput
+from agent.models import Service, ServiceTool, ToolGrant
+from agent.services.connections import (
+    approve_definition,
+    create_service,
+    delete_service,
+    diff_of,
+    refresh_tools,
+    revoke_grant,
+    set_tool_policy,
+    update_service,
+)
+from agent.services.demo import ensure_demo_service
+from agent.services.presentation import when
+from llmconfig.tenancy.caller import Action, Caller, caller_of
+from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin
+from llmconfig.tenancy.rest.pagination import NewestFirst, OldestFirst
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from rest_framework.request import Request
+
+
+class ToolsInOrder(OldestFirst):
+    ordering = ("position", "name")
+    page_size = 200
+
+
+def visible_services(caller: Caller) -> QuerySet[Service]:
+    rows: Any = Service.objects.for_caller(caller).annotate(tool_count=Count("tools"))
+    return rows  # type: ignore[no-any-return]
+
+
+def service_json(service: Service) -> dict[str, Any]:
+    count = getattr(service, "tool_count", None)
+    return {
+        "id": str(service.id),
+        "display_name": service.display_name,
+        "slug": service.slug,
+        "transport": service.transport,
+        "url": service.url,
+        "auth_type": service.auth_type,
+        "has_token": bool(service.token),
+        "status": service.status,
+        "status_detail": service.status_detail,
+        "shared": service.shared,
+        "is_enabled": service.is_enabled,
+        "is_demo": service.is_demo,
+        "tools": service.tools.count() if count is None else count,
+        "last_tested_at": when(service.last_tested_at),
+        "created_at": when(service.created_at),
+    }
+
+
+def tool_json(tool: ServiceTool) -> dict[str, Any]:
+    return {
+        "name": tool.name,
+        "description": tool.description,
+        "input_schema": tool.input_schema,
+        "annotations": tool.annotations,
+        "read_only": tool.counts_as_read_only,
+        "policy": tool.policy,
+        "state": tool.state,
+        "definition_hash": tool.definition_hash,
+        "diff": diff_of(tool),
+    }
+
+
+@extend_schema_view(
+    get=extend_schema(operation_id="services_list", responses=ServiceOutput(many=True)),
+    post=extend_schema(operation_id="services_create", request=ServiceInput, responses={201: ServiceOutput}),
+)
+class Services(IdempotentCreateMixin, APIView):
+    """A new service is asked for its tools at once; one that does not answer is kept, with the reason in its status."""
+
+    pagination_class = NewestFirst
+
+    def get(self, request: Request) -> Response:
+        caller = caller_of(request)
+        ensure_demo_service(caller.organization)
+        paginator = NewestFirst()
+        page = paginator.paginate_queryset(visible_services(caller), request, self) or []
+        return paginator.get_paginated_response([service_json(row) for row in page])
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        body = ServiceInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        service = create_service(caller=caller_of(request), **body.validated_data)
+        refresh_tools(service=service)
+        return Response(service_json(service), status=201)
+
+
+class OneService(APIView):
+    @extend_schema(operation_id="services_retrieve", responses=ServiceOutput)
+    def get(self, request: Request, id: UUID) -> Response:
+        return Response(service_json(visible_services(caller_of(request)).get(id=id)))
+
+    @extend_schema(operation_id="services_update", request=ServiceInput(partial=True), responses=ServiceOutput)
+    def patch(self, request: Request, id: UUID) -> Response:
+        caller = caller_of(request)
+        service = visible_services(caller).get(id=id)
+        body = ServiceInput(data=request.data, partial=True)
+        body.is_valid(raise_exception=True)
+        return Response(service_json(update_service(caller=caller, service=service, **body.validated_data)))
+
+    @extend_schema(operation_id="services_delete", responses={204: None})
+    def delete(self, request: Request, id: UUID) -> Response:
+        caller = caller_of(request)
+        delete_service(caller=caller, service=visible_services(caller).get(id=id))
+        return Response(status=204)
+
+
+class TestService(APIView):
+    __test__ = False
+
+    @extend_schema(operation_id="services_test", request=None, responses=ServiceTestOutput)
+    def post(self, request: Request, id: UUID) -> Response:
+        return Response(refresh_tools(service=visible_services(caller_of(request)).get(id=id)))
+
+
+class Tools(APIView):
+    pagination_class = ToolsInOrder
+
+    @extend_schema(operation_id="tools_list", responses=ToolOutput(many=True))
+    def get(self, request: Request, id: UUID) -> Response:
+        service = visible_services(caller_of(request)).get(id=id)
+        paginator = ToolsInOrder()
+        page = paginator.paginate_queryset(ServiceTool.objects.filter(service=service), request, self) or []
+        return paginator.get_paginated_response([tool_json(row) for row in page])
+
+
+class OneTool(APIView):
+    @extend_schema(operation_id="tools_update", request=ToolInput, responses=ToolOutput)
+    def patch(self, request: Request, id: UUID, name: str) -> Response:
+        caller = caller_of(request)
+        service = visible_services(caller).get(id=id)
+        tool = service.tools.get(name=name)
+        body = ToolInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(tool_json(set_tool_policy(caller=caller, service=service, tool=tool, **body.validated_data)))
+
+
+class ApproveTool(APIView):
+    @extend_schema(operation_id="tools_approve", request=None, responses=ToolOutput)
+    def post(self, request: Request, id: UUID, name: str) -> Response:
+        caller = caller_of(request)
+        service = visible_services(caller).get(id=id)
+        return Response(tool_json(approve_definition(caller=caller, service=service, tool=service.tools.get(name=name))))
+
+
+class Grants(APIView):
+    """The caller's own standing approvals of this service's tools."""
+
+    read_action = Action.READ_OWN
+    pagination_class = NewestFirst
+
+    @extend_schema(operation_id="grants_list", responses=GrantOutput(many=True))
+    def get(self, request: Request, id: UUID) -> Response:
+        caller = caller_of(request)
+        service = visible_services(caller).get(id=id)
+        paginator = NewestFirst()
+        page = paginator.paginate_queryset(ToolGrant.objects.filter(service=service, user=caller.user), request, self) or []
+        return paginator.get_paginated_response([_grant_json(row) for row in page])
+
+
+class OneGrant(APIView):
+    write_action = Action.RUN
+
+    @extend_schema(operation_id="grants_delete", responses={204: None})
+    def delete(self, request: Request, id: UUID, grant: UUID) -> Response:
+        caller = caller_of(request)
+        revoke_grant(caller=caller, service=visible_services(caller).get(id=id), grant_id=grant)
+        return Response(status=204)
+
+
+def _grant_json(grant: ToolGrant) -> dict[str, Any]:
+    return {
+        "id": str(grant.id),
+        "tool": grant.tool_name,
+        "definition_hash": grant.definition_hash,
+        "run": str(grant.run_id) if grant.run_id else None,
+        "created_at": when(grant.created_at),
+    }

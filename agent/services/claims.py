@@ -1,0 +1,91 @@
+"""Who may work on a run: claims by conditional UPDATE, with a lease and a fencing number."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from agent.models import Run, ToolCall
+from agent.services.doorbell import nudge
+from agent.services.units import unit_of_work
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from uuid import UUID
+
+WORKER = f"{socket.gethostname()}:{os.getpid()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    run: UUID
+    fence: int
+
+
+def claim_run(run_id: UUID) -> Claim | None:
+    """Take a queued run, or one whose worker let its lease lapse. None when there is nothing to take. Call inside a unit of work."""
+    now = timezone.now()
+    free = Q(status=Run.Status.QUEUED) | Q(status=Run.Status.RUNNING, lease_expires_at__lt=now)
+    taken = Run.objects.filter(free, id=run_id).update(
+        status=Run.Status.RUNNING,
+        fence=F("fence") + 1,
+        lease_owner=WORKER,
+        lease_expires_at=now + timedelta(seconds=settings.LEASE_S),
+        started_at=Coalesce("started_at", now),
+    )
+    if not taken:
+        return None
+    return Claim(run_id, Run.objects.values_list("fence", flat=True).get(id=run_id))
+
+
+def heartbeat(claims: Collection[Claim]) -> set[UUID]:
+    """Prolong the leases of these claims in one UPDATE; the runs among them that a person asked to cancel.
+
+    A claim that was lost simply is not prolonged: its next write is refused by the fence.
+    """
+    ids = [claim.run for claim in claims]
+    with unit_of_work():
+        mine = Run.objects.filter(id__in=ids, status=Run.Status.RUNNING, lease_owner=WORKER)
+        mine.update(lease_expires_at=timezone.now() + timedelta(seconds=settings.LEASE_S))
+        return set(mine.filter(cancel_requested_at__isnull=False).values_list("id", flat=True))
+
+
+def sweep() -> int:
+    """Find what no worker holds: lapsed leases, queued runs whose nudge was lost, approvals nobody gave in time. Runs nudged."""
+    now = timezone.now()
+    patience = now - timedelta(seconds=settings.LEASE_S)
+    with unit_of_work():
+        expired = _expire_approvals()
+        forgotten = Q(status=Run.Status.QUEUED) & (Q(nudged_at__isnull=True) | Q(nudged_at__lt=patience))
+        lapsed = Q(status=Run.Status.RUNNING, lease_expires_at__lt=now) & (Q(nudged_at__isnull=True) | Q(nudged_at__lt=patience))
+        lost = set(Run.objects.filter(forgotten | lapsed).values_list("id", flat=True)[:500])
+        for run_id in lost | expired:
+            nudge(run_id)
+    return len(lost | expired)
+
+
+def _expire_approvals() -> set[UUID]:
+    """Close questions whose time is over; the runs that can go on because none of theirs is open any more."""
+    now = timezone.now()
+    overdue = ToolCall.objects.filter(status=ToolCall.Status.WAITING, expires_at__lt=now)
+    runs = set(overdue.values_list("step__run_id", flat=True))
+    if not runs:
+        return set()
+    overdue.update(status=ToolCall.Status.EXPIRED, decided_at=now, is_decision_announced=False)
+    return {run_id for run_id in runs if requeue_if_decided(run_id)}
+
+
+def requeue_if_decided(run_id: UUID) -> bool:
+    """Queue a waiting run again when no question of it is open. Call inside a transaction."""
+    waiting = ToolCall.objects.filter(step__run_id=run_id, status__in=[ToolCall.Status.WAITING, ToolCall.Status.UNKNOWN])
+    if waiting.exists():
+        return False
+    return bool(Run.objects.filter(id=run_id, status=Run.Status.WAITING_APPROVAL).update(status=Run.Status.QUEUED))

@@ -1,0 +1,142 @@
+"""Conversations: make, change, delete, and say something in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from agent.models import Conversation, Message, Run, Service
+from agent.services.doorbell import nudge
+from agent.services.live import require_valkey
+from llmconfig.services import default_target, resolve_target
+from llmconfig.tenancy.errors import Conflict, Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from llmconfig.tenancy.caller import Caller
+
+TITLE_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    message: Message
+    run: Run
+
+
+def create_conversation(
+    *,
+    caller: Caller,
+    title: str = "",
+    system_prompt: str = "",
+    target: str | None = None,
+    services: Sequence[UUID] | None = None,
+) -> Conversation:
+    """target: a model id, `<config id>/<model>`; None leaves it to the default config. services: None means all enabled ones."""
+    conversation = Conversation(organization=caller.organization, owner=caller.user, title=title, system_prompt=system_prompt)
+    _set_target(conversation, caller=caller, target=target)
+    _set_services(conversation, caller=caller, services=services)
+    conversation.save()
+    return conversation
+
+
+def update_conversation(*, caller: Caller, conversation: Conversation, changes: dict[str, Any]) -> Conversation:
+    """changes: any of title, system_prompt, target, services. A new target holds from the next message on."""
+    if "target" in changes:
+        _set_target(conversation, caller=caller, target=changes["target"])
+    if "services" in changes:
+        _set_services(conversation, caller=caller, services=changes["services"])
+    for name in ("title", "system_prompt"):
+        if name in changes:
+            setattr(conversation, name, changes[name])
+    conversation.save()
+    return conversation
+
+
+def delete_conversation(*, caller: Caller, conversation: Conversation) -> None:
+    if conversation.runs.filter(status__in=Run.ACTIVE).exists():
+        raise Conflict("A run of this conversation is active. Stop it first.", code="run_active")
+    conversation.delete()
+
+
+def post_message(*, caller: Caller, conversation: Conversation, parts: list[dict[str, Any]], target: str | None = None) -> Posted:
+    """Store the message and a queued run for it, and ring for a worker.
+
+    Raises Conflict `run_active` while another run is active, Unavailable when Valkey is away: nothing is accepted that could not begin.
+    """
+    _check_length(parts)
+    require_valkey()
+    with transaction.atomic():
+        conversation = Conversation.objects.select_for_update().get(id=conversation.id)
+        if target is not None:
+            _set_target(conversation, caller=caller, target=target)
+        if conversation.config_id is None:
+            config, model = default_target(caller)
+        else:
+            config, model = resolve_target(caller, f"{conversation.config_id}/{conversation.model}")
+        run = _queue_run(conversation, caller=caller, config_id=config.id, model=model)
+        last = conversation.messages.aggregate(last=Max("position"))["last"]
+        message = Message.objects.create(
+            conversation=conversation,
+            run=run,
+            position=(last or 0) + 1,
+            role=Message.Role.USER,
+            parts=parts,
+            created_at=timezone.now(),
+        )
+        if not conversation.title:
+            conversation.title = _title(parts)
+        conversation.save()
+        nudge(run.id)
+    return Posted(message, run)
+
+
+def _queue_run(conversation: Conversation, *, caller: Caller, config_id: UUID, model: str) -> Run:
+    try:
+        with transaction.atomic():
+            return Run.objects.create(
+                organization=caller.organization, conversation=conversation, user=caller.user, config_id=config_id, model=model
+            )
+    except IntegrityError:
+        raise Conflict("A run of this conversation is active. Wait for it, answer its question, or stop it.", code="run_active") from None
+
+
+def _set_target(conversation: Conversation, *, caller: Caller, target: str | None) -> None:
+    if target is None:
+        conversation.config, conversation.model = None, ""
+    else:
+        conversation.config, conversation.model = resolve_target(caller, target)
+
+
+def _set_services(conversation: Conversation, *, caller: Caller, services: Sequence[UUID] | None) -> None:
+    if services is None:
+        conversation.services = None
+        return
+    known = set(Service.objects.for_caller(caller).filter(id__in=services).values_list("id", flat=True))
+    for service in services:
+        if service not in known:
+            raise Invalid(f"There is no service {service}.", code="does_not_exist", attr="services")
+    conversation.services = [str(service) for service in services]
+
+
+def _check_length(parts: list[dict[str, Any]]) -> None:
+    length = sum(len(part["text"]) for part in parts)
+    if length > settings.MAX_MESSAGE_CHARS:
+        raise Invalid(
+            f"The message has {length:,} characters; {settings.MAX_MESSAGE_CHARS:,} are allowed. Shorten it, or split it.",
+            code="max_length",
+            attr="content",
+        )
+
+
+def _title(parts: list[dict[str, Any]]) -> str:
+    """The first words of the first message."""
+    text = " ".join(" ".join(part["text"] for part in parts).split())
+    return text if len(text) <= TITLE_LENGTH else text[: TITLE_LENGTH - 1].rsplit(" ", 1)[0] + "…"

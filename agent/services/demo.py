@@ -1,0 +1,63 @@
+"""The built-in demo service, as each organization sees it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from agent.models import Service, ServiceTool
+from agent.services.connections import free_slug, refresh_tools
+
+if TYPE_CHECKING:
+    from llmconfig.tenancy.models import Organization
+
+logger = logging.getLogger(__name__)
+SLUG = "demo"
+
+
+def ensure_demo_service(organization: Organization) -> Service | None:
+    """The organization's demo service at its present address, its tools known and classified. None where the demo is off.
+
+    One query once that is so; the first time it asks the demo service for its tools.
+    """
+    if not settings.DEMO or not settings.DEMO_SERVICE_URL:
+        return None
+    service = Service.objects.filter(organization=organization, is_demo=True).first() or _make(organization)
+    if service.url != settings.DEMO_SERVICE_URL:
+        service.url, service.secret_version = settings.DEMO_SERVICE_URL, service.secret_version + 1
+        service.status = Service.Status.UNTESTED
+        service.save(update_fields=["url", "secret_version", "status", "updated_at"])
+    if service.status != Service.Status.CONNECTED:
+        _learn_tools(service)
+    return service
+
+
+def _make(organization: Organization) -> Service:
+    slug = free_slug(organization, SLUG)
+    try:
+        with transaction.atomic():
+            return Service.objects.create(
+                organization=organization, is_demo=True, display_name="Demo service", slug=slug, url=settings.DEMO_SERVICE_URL
+            )
+    except IntegrityError:
+        return Service.objects.get(organization=organization, is_demo=True)
+
+
+def _learn_tools(service: Service) -> None:
+    first = not service.tools.exists()
+    outcome = refresh_tools(service=service)
+    if not outcome["ok"]:
+        logger.info("The demo service does not answer yet: %s", outcome["error"]["detail"])
+    elif first:
+        classify_demo_tools(service)
+
+
+def classify_demo_tools(service: Service) -> None:
+    """The demo's tools come classified: what says that it only reads runs by itself, the rest asks."""
+    for tool in service.tools.all():
+        tool.read_only = tool.annotations.get("readOnlyHint") is True
+        tool.policy = ServiceTool.Policy.AUTO if tool.read_only else ServiceTool.Policy.ASK
+        tool.save(update_fields=["read_only", "policy"])

@@ -1,0 +1,216 @@
+"""Makes the loop's intents durable: each in one transaction that first proves, by the fence, that the run is still ours."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db.models import Max
+from django.utils import timezone
+
+from agent.loop.codec import part_to_json, split_name
+from agent.loop.intents import (
+    AttemptSettled,
+    BeginAttempt,
+    CallDecision,
+    DispatchTools,
+    EndAttempt,
+    EndRun,
+    EndStep,
+    EndTool,
+    FenceLost,
+    Intent,
+    ReleaseRun,
+    WaitForPerson,
+)
+from agent.models import Attempt, Conversation, Message, Run, Step, ToolCall
+from agent.services.claims import Claim, requeue_if_decided
+from agent.services.doorbell import nudge
+from agent.services.presentation import message_json, money, when
+from agent.services.units import unit_of_work
+from llmconfig.services import price_attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def commit_intent(claim: Claim, intent: Intent, *, seq: int) -> Any:
+    """Commit one intent with the claim's fence. seq: the last event number given out so far.
+
+    Raises FenceLost when the run is no longer this claim's.
+    """
+    with unit_of_work():
+        held = Run.objects.filter(id=claim.run, fence=claim.fence, status=Run.Status.RUNNING)
+        lease = timezone.now() + timedelta(seconds=settings.LEASE_S)
+        if not held.update(event_seq=seq, lease_expires_at=lease):
+            raise FenceLost
+        return _COMMITS[type(intent)](claim, intent, seq)
+
+
+def canonical_hash(arguments: Mapping[str, Any]) -> str:
+    """What an approval is bound to: SHA-256 over the arguments as canonical JSON."""
+    return hashlib.sha256(json.dumps(arguments, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _begin_attempt(claim: Claim, intent: BeginAttempt, seq: int) -> None:
+    step, made = Step.objects.get_or_create(run_id=claim.run, index=intent.step, defaults={"first_seq": seq})
+    if not made:
+        step.attempts.filter(status=Attempt.Status.DISPATCHED).update(status=Attempt.Status.LOST)
+    deployment = intent.deployment
+    Attempt.objects.create(
+        id=intent.attempt,
+        step=step,
+        config_id=deployment.config,
+        provider=deployment.provider,
+        model=deployment.model,
+        created_at=timezone.now(),
+    )
+
+
+def _end_attempt(claim: Claim, intent: EndAttempt, seq: int) -> AttemptSettled:
+    deployment, usage, now = intent.deployment, intent.usage, timezone.now()
+    cost = price_attempt(provider_type=deployment.provider, model=deployment.model, usage=usage, at=now)
+    Attempt.objects.filter(id=intent.attempt).update(
+        status=intent.status,
+        error_kind=intent.error_kind,
+        error_detail=intent.error_detail[:2000],
+        latency_ms=intent.latency_ms,
+        ttft_ms=intent.ttft_ms,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cache_write_1h_tokens=usage.cache_write_1h_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cost=cost.amount,
+        currency=cost.currency,
+        evidence=cost.evidence,
+        price_version=cost.version,
+    )
+    message = _store_answer(claim, intent) if intent.message is not None else None
+    expires_at = now + timedelta(seconds=settings.APPROVAL_TTL_S)
+    if intent.calls:
+        step = Step.objects.get(run_id=claim.run, index=intent.step)
+        rows = [_call_row(step, index, decision) for index, decision in enumerate(intent.calls)]
+        for row in rows:
+            row.expires_at = expires_at if row.status == ToolCall.Status.WAITING else None
+        ToolCall.objects.bulk_create(rows)
+    elif intent.status == "completed":
+        Step.objects.filter(run_id=claim.run, index=intent.step).update(is_finished=True)
+    return AttemptSettled(
+        message=message_json(message) if message else None,
+        cost=money(cost.amount),
+        currency=cost.currency,
+        evidence=cost.evidence,
+        expires_at=when(expires_at) if intent.calls else None,
+    )
+
+
+def _store_answer(claim: Claim, intent: EndAttempt) -> Message:
+    assert intent.message is not None  # noqa: S101  # for the type checker
+    finished = intent.finished if intent.status == "completed" else None
+    return _append_message(
+        claim,
+        role=Message.Role.ASSISTANT,
+        parts=[part_to_json(part) for part in intent.message.parts],
+        provider=intent.deployment.provider,
+        model=intent.deployment.model,
+        finish_reason=str(finished.reason) if finished else "other",
+        finish_raw=finished.raw[:60] if finished else intent.status,
+        status=Message.Status.COMPLETED if intent.status == "completed" else Message.Status.PARTIAL,
+    )
+
+
+def _append_message(claim: Claim, **fields: Any) -> Message:
+    conversation = Run.objects.values_list("conversation_id", flat=True).get(id=claim.run)
+    last = Message.objects.filter(conversation_id=conversation).aggregate(last=Max("position"))["last"]
+    now = timezone.now()
+    Conversation.objects.filter(id=conversation).update(updated_at=now)
+    return Message.objects.create(conversation_id=conversation, run_id=claim.run, position=(last or 0) + 1, created_at=now, **fields)
+
+
+def _call_row(step: Step, position: int, decision: CallDecision) -> ToolCall:
+    call, tool = decision.call, decision.tool
+    slug, name = (tool.service, tool.name) if tool else split_name(call.name)
+    return ToolCall(
+        id=call.id,
+        step=step,
+        position=position,
+        service_id=tool.endpoint if tool else None,
+        service_slug=slug or "",
+        name=name[:128],
+        arguments=dict(call.arguments),
+        arguments_hash=canonical_hash(call.arguments),
+        definition_hash=tool.definition_hash if tool else "",
+        status=decision.state,
+    )
+
+
+def _dispatch_tools(claim: Claim, intent: DispatchTools, seq: int) -> None:
+    ready = [ToolCall.Status.REQUESTED, ToolCall.Status.APPROVED, ToolCall.Status.DISPATCHED]
+    calls = ToolCall.objects.filter(id__in=intent.calls, step__run_id=claim.run, status__in=ready)
+    if calls.update(status=ToolCall.Status.DISPATCHED) != len(intent.calls):
+        raise FenceLost
+
+
+def _end_tool(claim: Claim, intent: EndTool, seq: int) -> None:
+    result = part_to_json(intent.result)
+    kept = [ToolCall.Status.DENIED, ToolCall.Status.EXPIRED, ToolCall.Status.REFUSED]
+    calls = ToolCall.objects.filter(id=intent.call, step__run_id=claim.run)
+    calls.update(result=result, is_error=intent.result.is_error, latency_ms=intent.latency_ms, is_decision_announced=True)
+    if intent.status == "finished":
+        calls.update(status=ToolCall.Status.FINISHED)
+    else:
+        calls.exclude(status__in=kept).update(status=ToolCall.Status.REFUSED)
+
+
+def _end_step(claim: Claim, intent: EndStep, seq: int) -> dict[str, Any]:
+    Step.objects.filter(run_id=claim.run, index=intent.step).update(is_finished=True)
+    message = _append_message(claim, role=Message.Role.TOOL, parts=[part_to_json(result) for result in intent.results])
+    return message_json(message)
+
+
+def _wait_for_person(claim: Claim, intent: WaitForPerson, seq: int) -> None:
+    """Pause. A person may have been quicker than we were: then the run is queued again at once."""
+    Run.objects.filter(id=claim.run).update(status=Run.Status.WAITING_APPROVAL, lease_owner="", lease_expires_at=None)
+    if intent.reason == "unknown_outcome":
+        dispatched = ToolCall.objects.filter(step__run_id=claim.run, status=ToolCall.Status.DISPATCHED)
+        dispatched.update(status=ToolCall.Status.UNKNOWN)
+    if requeue_if_decided(claim.run):
+        nudge(claim.run)
+
+
+def _end_run(claim: Claim, intent: EndRun, seq: int) -> None:
+    calls = ToolCall.objects.filter(step__run_id=claim.run)
+    calls.filter(status=ToolCall.Status.DISPATCHED).update(status=ToolCall.Status.UNKNOWN)
+    calls.filter(status=ToolCall.Status.WAITING).update(status=ToolCall.Status.EXPIRED)
+    run = Run.objects.filter(id=claim.run)
+    run.update(
+        status=intent.status,
+        finish_reason=intent.finish_reason,
+        error_kind=intent.error_kind,
+        error_detail=intent.error_detail[:2000],
+        finished_at=timezone.now(),
+        lease_owner="",
+        lease_expires_at=None,
+    )
+
+
+def _release_run(claim: Claim, intent: ReleaseRun, seq: int) -> None:
+    Run.objects.filter(id=claim.run).update(status=Run.Status.QUEUED, lease_owner="", lease_expires_at=None)
+    nudge(claim.run)
+
+
+_COMMITS: dict[type[Any], Callable[[Claim, Any, int], Any]] = {
+    BeginAttempt: _begin_attempt,
+    EndAttempt: _end_attempt,
+    DispatchTools: _dispatch_tools,
+    EndTool: _end_tool,
+    EndStep: _end_step,
+    WaitForPerson: _wait_for_person,
+    EndRun: _end_run,
+    ReleaseRun: _release_run,
+}

@@ -1,0 +1,168 @@
+"""Reads from the database everything a claimed run needs, once, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from agent.loop.codec import join_name, message_from_json, part_from_json
+from agent.loop.plan import Deployment, OfferedTool, PendingCall, RunPlan
+from agent.mcp.policy import decide
+from agent.models import Conversation, Message, Run, Service, ServiceTool, Step, ToolCall, ToolGrant
+from agent.services.endpoints import endpoint_of
+from llmconfig.llm import Message as NeutralMessage
+from llmconfig.llm import Tool, ToolResult
+from llmconfig.llm import ToolCall as NeutralCall
+from llmconfig.services import Deployment as ModelDeployment
+from llmconfig.services import deployment_for_run
+from llmconfig.tenancy.errors import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from agent.mcp.endpoint import Endpoint
+
+_REASONS = {
+    "new": "This tool is new at its service and waits for someone to approve it under Settings, Services.",
+    "changed": "This tool changed its definition and is blocked until someone approves it under Settings, Services.",
+    "approved": "This tool is denied by policy.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed run, ready for the loop. client opens the model; endpoints are the services by id."""
+
+    plan: RunPlan
+    client: ModelDeployment
+    endpoints: Mapping[str, Endpoint]
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The run cannot even begin: its deployment is gone, disabled or unreadable; or a person cancelled it while it was queued."""
+
+    kind: str
+    detail: str
+    last_seq: int
+
+
+def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
+    """Everything of a claimed run. last_seq: the last event number in the log. Call inside a unit of work."""
+    run = Run.objects.select_related("conversation", "config", "user").get(id=run_id)
+    last_seq = max(last_seq, run.event_seq)
+    if run.cancel_requested_at is not None:
+        return Refused("cancelled", "", last_seq)
+    if run.config is None:
+        return Refused("config_gone", "The provider this conversation used was deleted. Choose another model.", last_seq)
+    try:
+        client = deployment_for_run(run.config_id, run.model)
+    except ServiceError as error:
+        return Refused(error.code, error.detail, last_seq)
+    services = _services(run)
+    step = run.steps.order_by("-index").first()
+    pending, lost_at = _where_it_stopped(step)
+    return Work(
+        plan=RunPlan(
+            run=str(run.id),
+            conversation=str(run.conversation_id),
+            target={"model": f"{run.config_id}/{run.model}"},
+            deployment=Deployment(str(run.config_id), client.provider, run.model),
+            history=_history(run.conversation),
+            system=run.conversation.system_prompt,
+            tools=_tools(run, services),
+            pending=pending,
+            first_step=_next_step(step),
+            max_steps=settings.MAX_STEPS,
+            max_output_tokens=client.options.get("max_output_tokens"),
+            options=client.options,
+            resumed=run.event_seq > 0,
+            discard_after=lost_at,
+        ),
+        client=client,
+        endpoints={str(service.id): endpoint_of(service) for service in services},
+        last_seq=last_seq,
+    )
+
+
+def _next_step(step: Step | None) -> int:
+    if step is None:
+        return 1
+    return step.index + 1 if step.is_finished else step.index
+
+
+def _where_it_stopped(step: Step | None) -> tuple[tuple[PendingCall, ...], int | None]:
+    """Of an unfinished step: its calls, when the model had answered; otherwise where the lost worker's deltas begin."""
+    if step is None or step.is_finished:
+        return (), None
+    calls = list(step.tool_calls.select_related("decided_by"))
+    return (tuple(map(_pending, calls)), None) if calls else ((), step.first_seq)
+
+
+_STATES: dict[str, Any] = {
+    ToolCall.Status.APPROVED: "approved",
+    ToolCall.Status.DENIED: "denied",
+    ToolCall.Status.EXPIRED: "expired",
+    ToolCall.Status.DISPATCHED: "dispatched",
+    ToolCall.Status.FINISHED: "finished",
+    ToolCall.Status.REFUSED: "finished",
+    ToolCall.Status.WAITING: "waiting",
+    ToolCall.Status.UNKNOWN: "dispatched",
+    ToolCall.Status.REQUESTED: "requested",
+}
+
+
+def _pending(row: ToolCall) -> PendingCall:
+    call = NeutralCall(str(row.id), join_name(row.service_slug, row.name), row.arguments)
+    state = _STATES[row.status]
+    result = part_from_json(row.result) if row.result is not None else None
+    return PendingCall(
+        call=call,
+        state="requested" if state == "finished" and result is None else state,
+        decided_by=row.decided_by.get_username() if row.decided_by else "",
+        announced=row.is_decision_announced,
+        result=result if isinstance(result, ToolResult) else None,
+    )
+
+
+def _history(conversation: Conversation) -> tuple[NeutralMessage, ...]:
+    rows = Message.objects.filter(conversation=conversation).values_list("role", "parts")
+    return tuple(message_from_json(role, parts) for role, parts in rows)
+
+
+def _services(run: Run) -> Sequence[Service]:
+    """The services of the conversation that its owner may use now, checked at every claim."""
+    visible = Service.objects.filter(organization=run.organization_id, is_enabled=True).order_by("created_at")
+    chosen = run.conversation.services
+    return [
+        service
+        for service in visible.prefetch_related("tools")
+        if service.owner_id in (None, run.user_id) and (chosen is None or str(service.id) in chosen)
+    ]
+
+
+def _tools(run: Run, services: Sequence[Service]) -> tuple[OfferedTool, ...]:
+    grants = set(
+        ToolGrant.objects.filter(user=run.user_id, run__isnull=True).values_list("service_id", "tool_name", "definition_hash")
+    ) | set(ToolGrant.objects.filter(run=run).values_list("service_id", "tool_name", "definition_hash"))
+    return tuple(_offered(service, tool, grants) for service in services for tool in service.tools.all())
+
+
+def _offered(service: Service, tool: ServiceTool, grants: set[tuple[Any, str, str]]) -> OfferedTool:
+    granted = (service.id, tool.name, tool.definition_hash) in grants
+    verdict = decide(tool.policy, read_only=tool.counts_as_read_only, state=tool.state, granted=granted)  # type: ignore[arg-type]
+    return OfferedTool(
+        tool=Tool(join_name(service.slug, tool.name), tool.description, tool.input_schema),
+        service=service.slug,
+        name=tool.name,
+        endpoint=str(service.id),
+        verdict=verdict,
+        definition_hash=tool.definition_hash,
+        timeout_s=settings.TOOL_TIMEOUT_S,
+        reason=_REASONS[tool.state] if verdict == "refuse" else "",
+        repeatable=tool.counts_as_read_only,
+    )

@@ -1,0 +1,194 @@
+"""One run in one worker: the task's thread owns the database, the process's loop owns the network; a queue of intents joins them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+from agent.loop.intents import EndRun, FenceLost, Intent
+from agent.loop.runner import Runner
+from agent.services.claims import Claim, claim_run
+from agent.services.journal import commit_intent
+from agent.services.plans import Refused, Work, load_work
+from agent.services.units import unit_of_work
+from agent.stream import LogStale, RunLog
+from agent.worker.runtime import Active, Runtime
+from agent.worker.toolcalls import ServiceToolCaller
+from llmconfig.services import preload_provider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+INTERNAL = "Something went wrong inside routekit. The log of the worker has the details; try again."
+
+
+class Post(Protocol):
+    """An intent on its way from the loop to the thread, and the way back."""
+
+    intent: Intent
+    seq: int
+
+    def answer(self, verdict: Any, error: BaseException | None = None) -> None: ...
+
+
+Inbox = queue.SimpleQueue["Post | None"]
+
+
+def execute_run(run_id: UUID) -> None:
+    """Claim the run and see it through: to its end, to a question for a person, or until it is given back."""
+    runtime = Runtime.get()
+    with unit_of_work():
+        claim = claim_run(run_id)
+    if claim is None:
+        return
+    last_seq = runtime.call(lambda: _take_log(runtime, claim))
+    if last_seq is None:
+        return
+    with unit_of_work():
+        work = load_work(run_id, last_seq=last_seq)
+    if isinstance(work, Work):
+        preload_provider(work.client.provider)
+    inbox: Inbox = queue.SimpleQueue()
+    runtime.loop.call_soon_threadsafe(_start, runtime, claim, work, inbox)
+    while (post := inbox.get()) is not None:
+        _commit(claim, post)
+
+
+async def _take_log(runtime: Runtime, claim: Claim) -> int | None:
+    """Become the one writer of the run's log; its last seq, or None when a later claim already is."""
+    if claim.fence == 1:
+        return 0
+    try:
+        return await runtime.flusher.take(str(claim.run), claim.fence)
+    except LogStale:
+        return None
+
+
+def _commit(claim: Claim, post: Post) -> None:
+    try:
+        verdict = commit_intent(claim, post.intent, seq=post.seq)
+    except FenceLost as lost:
+        post.answer(None, lost)
+    except Exception as error:
+        logger.exception("Run %s: %s could not be stored", claim.run, type(post.intent).__name__)
+        post.answer(None, error)
+    else:
+        post.answer(verdict)
+
+
+def _start(runtime: Runtime, claim: Claim, work: Work | Refused, inbox: Inbox) -> None:
+    """On the loop: one task a run."""
+    task = runtime.loop.create_task(_drive(runtime, claim, work, inbox), name=f"run {claim.run}")
+    running = runtime.active[claim.run] = Active(claim, task)
+    deadline = runtime.loop.call_later(settings.RUN_TIMEOUT_S, running.halt, "deadline")
+
+    def over(_: asyncio.Task[None]) -> None:
+        deadline.cancel()
+        if runtime.active.get(claim.run) is running:
+            del runtime.active[claim.run]
+        inbox.put(None)
+
+    task.add_done_callback(over)
+    if runtime.is_stopping:
+        running.halt("shutdown")
+
+
+async def _drive(runtime: Runtime, claim: Claim, work: Work | Refused, inbox: Inbox) -> None:
+    log = runtime.flusher.open(str(claim.run), claim.fence, work.last_seq)
+    journal = LoopJournal(log, inbox)
+    running = runtime.active[claim.run]
+    log.on_stale = lambda: running.halt("stale")
+    try:
+        if isinstance(work, Refused):
+            await _refuse(journal, work)
+        else:
+            await _run(runtime, running, work, journal)
+        await log.close()
+    except (FenceLost, LogStale, asyncio.CancelledError):
+        return
+    except Exception:
+        logger.exception("Run %s failed inside routekit", claim.run)
+        await _give_up(journal, log)
+
+
+async def _run(runtime: Runtime, running: Active, work: Work, journal: LoopJournal) -> None:
+    caller = ServiceToolCaller(runtime.services, work.endpoints)
+    runner = Runner(
+        work.plan,
+        journal=journal,
+        open_provider=lambda: runtime.clients.open(work.client),
+        tools=caller,
+        new_id=lambda: str(uuid4()),
+        stop=running.stop,
+    )
+    await runner.run()
+
+
+async def _refuse(journal: LoopJournal, refused: Refused) -> None:
+    status = "cancelled" if refused.kind == "cancelled" else "failed"
+    kind, detail = ("", "") if status == "cancelled" else (refused.kind, refused.detail)
+    await journal.commit(EndRun(status, error_kind=kind, error_detail=detail))  # type: ignore[arg-type]
+    journal.emit(f"run.{status}", {"kind": kind, "detail": detail} if kind else {})
+
+
+async def _give_up(journal: LoopJournal, log: RunLog) -> None:
+    try:
+        await _refuse(journal, Refused("internal_error", INTERNAL, 0))
+        await log.close()
+    except Exception:
+        logger.exception("Run %s could not even be marked as failed; its lease will lapse", log.run_id)
+
+
+class LoopJournal:
+    """The runner's journal on the loop: live events to the run's log, intents to the task's thread."""
+
+    __slots__ = ("_inbox", "_log", "emit", "flush")
+
+    def __init__(self, log: RunLog, inbox: Inbox) -> None:
+        self._log, self._inbox = log, inbox
+        self.emit: Callable[[str, dict[str, Any]], int] = log.emit
+        self.flush = log.flush
+
+    async def commit(self, intent: Intent) -> Any:
+        """Durable when this returns. A cancel that comes meanwhile takes effect at the caller's next wait."""
+        post = _Post(intent, self._log.seq)
+        self._inbox.put(post)
+        task, cancelled = asyncio.current_task(), False
+        while not post.reply.done():
+            try:
+                await asyncio.shield(post.reply)
+            except asyncio.CancelledError:
+                if task is None or not task.cancelling():
+                    break
+                task.uncancel()
+                cancelled = True
+            except Exception:  # noqa: BLE001  # raised from result() below
+                break
+        if cancelled and task is not None:
+            task.cancel()
+        return post.reply.result()
+
+
+class _Post:
+    __slots__ = ("_loop", "intent", "reply", "seq")
+
+    def __init__(self, intent: Intent, seq: int) -> None:
+        self.intent, self.seq = intent, seq
+        self._loop = asyncio.get_running_loop()
+        self.reply: asyncio.Future[Any] = self._loop.create_future()
+
+    def answer(self, verdict: Any, error: BaseException | None = None) -> None:
+        """From the task's thread."""
+        self._loop.call_soon_threadsafe(self._settle, verdict, error)
+
+    def _settle(self, verdict: Any, error: BaseException | None) -> None:
+        if error is None:
+            self.reply.set_result(verdict)
+        else:
+            self.reply.set_exception(error)

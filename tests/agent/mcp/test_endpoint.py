@@ -1,0 +1,37 @@
+"""agent.mcp.endpoint"""
+
+from __future__ import annotations
+
+import base64
+from urllib.parse import quote
+
+from agent.mcp.endpoint import Endpoint
+from llmconfig.llm import Secret
+
+KEY = "s3cr3t/key+value"
+ENDPOINT = Endpoint(
+    "alice:crm:1",
+    "https://bob:passw0rd@crm.example:8443/mcp?api_key=querykey123&x=1#top",
+    headers={"Authorization": Secret(f"Bearer {KEY}")},
+)
+
+
+def test_the_place_shows_neither_user_nor_query() -> None:
+    assert ENDPOINT.place == "https://crm.example:8443/mcp"
+
+
+def test_every_form_of_every_credential_is_masked() -> None:
+    forms = [KEY, quote(KEY, safe=""), base64.b64encode(KEY.encode()).decode(), "passw0rd", "querykey123"]
+    text = ENDPOINT.scrub("Bearer is a word; " + " ".join(forms))
+    assert text.startswith("Bearer is a word; ")
+    assert not [form for form in forms if form in text]
+
+
+def test_repr_shows_no_credential() -> None:
+    assert not [form for form in (KEY, "passw0rd", "querykey123") if form in repr(ENDPOINT)]
+
+
+def test_endpoints_with_other_credentials_differ() -> None:
+    other = Endpoint(ENDPOINT.key, ENDPOINT.url, headers={"Authorization": Secret("Bearer other")})
+    assert other != ENDPOINT
+    assert hash(other) == hash(ENDPOINT)  # a credential is never hashed

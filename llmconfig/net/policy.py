@@ -1,0 +1,108 @@
+"""Which hosts the operator opened, and what an address or URL may be under that policy.
+
+Two moments: `check_url` refuses what can be told from the text alone, when a URL is saved; `refusal` judges each address
+at the moment of the dial, when the name has been resolved (a name may answer differently every time).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from urllib.parse import SplitResult, urlsplit
+
+from llmconfig.net.addresses import Place, literal_address, place_of
+
+SCHEMES = {"http": 80, "https": 443}
+MAX_URL_LENGTH = 2048
+
+
+class UrlForbidden(ValueError):
+    """A URL that routekit will not save; the message is a sentence for whoever typed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EgressPolicy:
+    """private_hosts: `host:port` or `host:*`, as written in URLs; IPv6 in brackets. The operator's, never a tenant's."""
+
+    private_hosts: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "private_hosts", frozenset(entry.strip().lower() for entry in self.private_hosts))
+
+    def lists(self, host: str, port: int) -> bool:
+        name = bracketed(host)
+        return f"{name}:{port}" in self.private_hosts or f"{name}:*" in self.private_hosts
+
+
+def bracketed(host: str) -> str:
+    """The host as a URL writes it: lower case, no trailing dot, IPv6 in brackets."""
+    name = host.strip("[]").rstrip(".").lower()
+    return f"[{name}]" if ":" in name else name
+
+
+def refusal(address: str | IPv4Address | IPv6Address, *, host: str, port: int, policy: EgressPolicy) -> str | None:
+    """Why `address`, reached through `host:port` of a URL, must not be dialled; None where it may."""
+    match place_of(address):
+        case Place.PUBLIC:
+            return None
+        case Place.METADATA:
+            return f"{address} is a cloud metadata or link-local address. routekit never connects to it."
+        case Place.RESERVED:
+            return f"{address} is not an address of a server. routekit never connects to it."
+        case Place.PRIVATE:
+            return None if policy.lists(host, port) else _private(str(address), host, port)
+
+
+def host_refusal(host: str, port: int, policy: EgressPolicy) -> str | None:
+    """Why `host` must not be dialled, as far as its spelling tells; None for names, which are judged once resolved."""
+    address = literal_address(host)
+    if address is not None:
+        canonical = bracketed(host).strip("[]") == str(address)
+        if not canonical and isinstance(address, IPv4Address):
+            return f"{host} is another spelling of {address}. Write the address in its usual form."
+        return refusal(address, host=host, port=port, policy=policy)
+    name = bracketed(host)
+    if (name == "localhost" or name.endswith(".localhost")) and not policy.lists(host, port):
+        return _private(name, host, port)
+    return None
+
+
+def check_url(url: str, policy: EgressPolicy) -> None:
+    """Raise UrlForbidden for a base or service URL that could never be used."""
+    parts = _split(url)
+    if parts.scheme not in SCHEMES:
+        raise UrlForbidden("The URL must begin with https:// or http://.")
+    if "@" in parts.netloc:
+        raise UrlForbidden("The URL must not contain a user name or password. Put the key in its own field.")
+    host = parts.hostname
+    if not host or "%" in host:
+        raise UrlForbidden("The URL names no server. Write it like https://api.example.com/v1.")
+    reason = host_refusal(host, port_of(parts), policy)
+    if reason is not None:
+        raise UrlForbidden(reason)
+
+
+def port_of(parts: SplitResult) -> int:
+    try:
+        port = parts.port
+    except ValueError:
+        raise UrlForbidden("The URL's port must be a number between 1 and 65535.") from None
+    if port == 0:
+        raise UrlForbidden("The URL's port must be a number between 1 and 65535.")
+    return port or SCHEMES[parts.scheme]
+
+
+def _split(url: str) -> SplitResult:
+    # Parsers disagree on backslashes, spaces and control characters: what one reads as path another reads as host.
+    if len(url) > MAX_URL_LENGTH:
+        raise UrlForbidden(f"The URL is longer than {MAX_URL_LENGTH} characters.")
+    if any(ord(character) <= 0x20 or character in "\\\x7f" for character in url):
+        raise UrlForbidden("The URL must not contain spaces, backslashes or control characters.")
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise UrlForbidden("This is not a URL. Write it like https://api.example.com/v1.") from None
+
+
+def _private(address: str, host: str, port: int) -> str:
+    return f"{address} is a private address. An operator must add {bracketed(host)}:{port} to ROUTEKIT_PRIVATE_HOSTS first."

@@ -1,0 +1,62 @@
+"""Anthropic: the Messages API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from llmconfig.llm import Capabilities, CredentialField, ModelInfo
+from llmconfig.providers.base import SDKProvider, Wire
+from llmconfig.wire import anthropic_messages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx2
+
+
+class AnthropicProvider(SDKProvider):
+    slug = "anthropic"
+    label = "Anthropic"
+    wire = "anthropic_messages"
+    codec: ClassVar[Wire] = anthropic_messages
+    sdk = "anthropic"
+    answer_path = "/v1/messages"
+    models_path = "/v1/models"
+    default_base_url = "https://api.anthropic.com"
+    capabilities = Capabilities(thinking=True, inputs=frozenset({"image", "document"}))
+    fields = (
+        CredentialField("api_key", "API key", required=True, write_only=True, help="Begins with sk-ant-. From platform.claude.com."),
+        CredentialField("base_url", "Base URL", type="url", default=default_base_url, help="Change it only for a gateway."),
+    )
+    options = (
+        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", help="Thinking counts towards it."),
+        CredentialField("thinking_budget", "Thinking budget (tokens)", type="integer", help="Empty: no extended thinking. At least 1024."),
+        CredentialField("reasoning_effort", "Effort", choices=("low", "medium", "high", "xhigh", "max"), help="Not every model takes it."),
+    )
+
+    def _connect(self, http: httpx2.AsyncClient) -> Any:
+        client = self._sdk.AsyncAnthropic(
+            api_key=self._key.reveal(),
+            base_url=self.base_url.rstrip("/").removesuffix("/v1"),  # the SDK adds it
+            http_client=http,
+            max_retries=0,
+            timeout=self._sdk.Timeout(None, connect=self._timeouts.connect),
+            open_telemetry=False,
+        )
+        # ANTHROPIC_CUSTOM_HEADERS is the operator's; a tenant's request must not carry it to a tenant's base URL.
+        client._custom_headers = {}
+        return client
+
+    async def list_models(self) -> list[ModelInfo]:
+        found: list[ModelInfo] = []
+        after = ""
+        while True:
+            page = await self._get_json(f"{self.models_path}?limit=1000{after}")
+            found += [self._model_info(row) for row in page.get("data", ()) if isinstance(row, dict) and row.get("id")]
+            last = page.get("last_id")
+            if not page.get("has_more") or not last or f"&after_id={last}" == after:
+                return found
+            after = f"&after_id={last}"
+
+    def _model_info(self, row: Mapping[str, Any]) -> ModelInfo:
+        return ModelInfo(row["id"], row.get("display_name") or "", row.get("max_input_tokens"), row.get("max_tokens"))

@@ -1,0 +1,60 @@
+"""What the transport's failures are called in the kernel's error tree, and how a key is kept out of the words."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from llmconfig.llm import AuthenticationFailed, ProviderError, ProviderTimeout, ProviderUnavailable, StreamInterrupted
+
+if TYPE_CHECKING:
+    from llmconfig.llm import Secret
+
+_SHORTEST_TELLING_KEY: Final = 6
+"""Below this a key is a word that may stand in any sentence; replacing it would garble the message and hide nothing."""
+
+
+def describe(error: Exception, *, host: str, label: str) -> ProviderError | None:
+    """The kernel's error for a transport failure, bare or wrapped by an SDK; None for anything else. host: of the base URL."""
+    if isinstance(error, ProviderError):
+        return error
+    httpx2: Any = import_module("httpx2")
+    net: Any = import_module("llmconfig.net")
+    cause = _transport_error(error, httpx2.TransportError)
+    if cause is None:
+        return None
+    if isinstance(cause, net.AddressForbidden):
+        return ProviderUnavailable(str(cause))
+    if isinstance(cause, httpx2.ConnectTimeout):
+        return ProviderTimeout(f"routekit could not reach {host}: {cause}.")
+    if isinstance(cause, httpx2.TimeoutException):
+        return ProviderTimeout(f"{label} fell silent.")
+    if isinstance(cause, (httpx2.ConnectError, httpx2.UnsupportedProtocol)):
+        return ProviderUnavailable(f"routekit could not reach {host}: {cause}.")
+    if isinstance(error, httpx2.TransportError):  # bare: while the body was read
+        return StreamInterrupted(f"The connection to {label} broke in the middle of the answer.")
+    return ProviderUnavailable(f"{host} did not answer: {cause}.")
+
+
+def key_problem(key: Secret, label: str) -> AuthenticationFailed | None:
+    """A key that could not stand in a header; encoding errors would quote it."""
+    text = key.reveal()
+    if all("!" <= character <= "~" for character in text):
+        return None
+    return AuthenticationFailed(f"This is not a key of {label}: it contains spaces or characters that no key has.")
+
+
+def scrubbed(error: ProviderError, key: Secret) -> ProviderError:
+    """The same error with the key, should a provider have echoed it, masked."""
+    text = key.reveal()
+    if len(text) < _SHORTEST_TELLING_KEY or text not in error.detail:
+        return error
+    return type(error)(error.detail.replace(text, str(key)), status=error.status, retry_after=error.retry_after)
+
+
+def _transport_error(error: BaseException | None, wanted: type[Exception]) -> Exception | None:
+    while error is not None:
+        if isinstance(error, wanted):
+            return error
+        error = error.__cause__
+    return None

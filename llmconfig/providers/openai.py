@@ -1,0 +1,65 @@
+"""OpenAI: the Responses API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from llmconfig.llm import Capabilities, CredentialField, ModelInfo
+from llmconfig.providers.base import SDKProvider, Wire
+from llmconfig.wire import openai_responses
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx2
+
+_NOT_CHAT: Final = (
+    *("audio", "babbage", "dall-e", "davinci", "embedding", "image", "instruct"),
+    *("moderation", "realtime", "sora", "transcribe", "tts", "whisper"),
+)
+"""Parts of names of models that the Responses API does not run; the list itself says nothing of what a model is for."""
+
+
+class OpenAIProvider(SDKProvider):
+    slug = "openai"
+    label = "OpenAI"
+    wire = "openai_responses"
+    codec: ClassVar[Wire] = openai_responses
+    sdk = "openai"
+    answer_path = "/responses"
+    models_path = "/models"
+    default_base_url = "https://api.openai.com/v1"
+    capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image", "document"}))
+    fields = (
+        CredentialField("api_key", "API key", required=True, write_only=True, help="Begins with sk-. From platform.openai.com."),
+        CredentialField("base_url", "Base URL", type="url", default=default_base_url, help="Change it only for a gateway or a region."),
+    )
+    options = (
+        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", help="Reasoning counts towards it."),
+        CredentialField(
+            "reasoning_effort",
+            "Reasoning effort",
+            choices=("none", "minimal", "low", "medium", "high", "xhigh"),
+            help="Empty: the model's own default.",
+        ),
+        CredentialField("temperature", "Temperature", type="number", help="0 to 2. Reasoning models refuse it."),
+    )
+
+    def _connect(self, http: httpx2.AsyncClient) -> Any:
+        client = self._sdk.AsyncOpenAI(
+            api_key=self._key.reveal(),
+            base_url=self.base_url,
+            http_client=http,
+            max_retries=0,
+            timeout=self._sdk.Timeout(None, connect=self._timeouts.connect),
+            admin_api_key="",
+            webhook_secret="",
+        )
+        # OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS are the operator's; no tenant's request may carry them.
+        client.organization = client.project = None
+        client._custom_headers = {}
+        return client
+
+    def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:
+        name = str(row["id"])
+        return None if any(part in name for part in _NOT_CHAT) else ModelInfo(name)

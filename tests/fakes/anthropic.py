@@ -1,0 +1,136 @@
+"""Anthropic's Messages API and model list, on loopback. `python -m tests.fakes.anthropic --pace 0.05 --chunks 100` runs it alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from tests.fakes.script import Answer, plausible_calls, split
+from tests.fakes.server import FakeVendor, main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tests.fakes.script import Recorded, Tokens
+
+_ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    529: "overloaded_error",
+}
+SIGNATURE = "EqQBCgIYAhIkNzNlZmFrZS1zaWduYXR1cmU="
+
+
+class FakeAnthropic(FakeVendor):
+    """A fake of Anthropic's API on loopback."""
+
+    default_models = ("claude-sonnet-4-5", "claude-haiku-4-5")
+
+    def routes(self) -> Iterable[web.RouteDef]:
+        return (web.post("/v1/messages", self.answer), web.get("/v1/models", self.list_models), web.get("/v1/models/{id}", self.get_model))
+
+    def error_body(self, status: int, message: str) -> dict[str, Any]:
+        kind = _ERROR_TYPES.get(status, "api_error")
+        return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_fake"}
+
+    async def list_models(self, request: web.Request) -> web.Response:
+        refused = await self.listed(request)
+        if refused is not None:
+            return refused
+        after, limit = request.query.get("after_id"), int(request.query.get("limit", 20))
+        start = self.models.index(after) + 1 if after in self.models else 0
+        page = self.models[start : start + limit]
+        rows = [_row(name) for name in page]
+        more = start + limit < len(self.models)
+        ends = {"first_id": page[0] if page else None, "last_id": page[-1] if page else None}
+        return web.json_response({"data": rows, "has_more": more, **ends})
+
+    async def get_model(self, request: web.Request) -> web.Response:
+        refused = await self.listed(request)
+        if refused is not None:
+            return refused
+        name = self.aliases.get(request.match_info["id"], request.match_info["id"])
+        if name not in self.models:
+            return web.json_response(self.error_body(404, f"model: {name}"), status=404)
+        return web.json_response(_row(name))
+
+    def unscripted(self, body: dict[str, Any]) -> Answer:
+        last = body["messages"][-1]
+        blocks = last["content"] if isinstance(last["content"], list) else [{"type": "text", "text": last["content"]}]
+        results = [block for block in blocks if block.get("type") == "tool_result"]
+        tools = [(tool["name"], tool.get("input_schema", {})) for tool in body.get("tools", ())]
+        if results:
+            return Answer(text=f"The tools answered: {len(results)} results arrived.")
+        if tools:
+            return Answer(text="Let me look that up.", calls=plausible_calls(tools))
+        return Answer(text="Hello! This is a scripted answer of a fake Anthropic server.")
+
+    def frames(self, answer: Answer, recorded: Recorded) -> Iterator[bytes]:
+        model = (recorded.body or {}).get("model", "")
+        yield _frame("message_start", message=_message(model, answer.tokens))
+        yield _frame("ping")
+        for index, (start, deltas) in enumerate(_blocks(answer, number=len(self.requests))):
+            yield _frame("content_block_start", index=index, content_block=start)
+            for delta in deltas:
+                yield _frame("content_block_delta", index=index, delta=delta)
+            yield _frame("content_block_stop", index=index)
+        if answer.error is not None:
+            yield _frame("error", error=dict(answer.error), request_id="req_fake")
+            return
+        reason = answer.finish or ("tool_use" if answer.calls else "end_turn")
+        usage = {**_input_usage(answer.tokens), "output_tokens": answer.tokens.output}
+        yield _frame("message_delta", delta={"stop_reason": reason, "stop_sequence": None}, usage=usage)
+        yield _frame("message_stop")
+
+
+def _blocks(answer: Answer, number: int) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Each block as it starts, and its deltas."""
+    if answer.thinking:
+        pieces = [{"type": "thinking_delta", "thinking": piece} for piece in split(answer.thinking)]
+        signed = {"type": "signature_delta", "signature": SIGNATURE}
+        yield {"type": "thinking", "thinking": "", "signature": ""}, [*pieces, signed]
+    if answer.deltas:
+        yield {"type": "text", "text": ""}, [{"type": "text_delta", "text": piece} for piece in answer.deltas]
+    for position, call in enumerate(answer.calls):
+        text = call.json
+        halves = ["", text[: len(text) // 2], text[len(text) // 2 :]] if call.arguments else [""]
+        start = {"type": "tool_use", "id": call.id or f"toolu_{number:04}_{position}", "name": call.name, "input": {}}
+        yield start, [{"type": "input_json_delta", "partial_json": piece} for piece in halves]
+
+
+def _message(model: str, tokens: Tokens) -> dict[str, Any]:
+    usage = {**_input_usage(tokens), "output_tokens": 1, "service_tier": "standard"}
+    head = {"id": "msg_fake", "type": "message", "role": "assistant", "model": model, "content": []}
+    return {**head, "stop_reason": None, "stop_sequence": None, "usage": usage}
+
+
+def _input_usage(tokens: Tokens) -> dict[str, Any]:
+    return {
+        "input_tokens": tokens.input,
+        "cache_creation_input_tokens": tokens.cache_write,
+        "cache_read_input_tokens": tokens.cache_read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": tokens.cache_write - tokens.cache_write_1h,
+            "ephemeral_1h_input_tokens": tokens.cache_write_1h,
+        },
+    }
+
+
+def _frame(kind: str, **fields: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields}, separators=(',', ':'))}\n\n".encode()
+
+
+def _row(name: str) -> dict[str, Any]:
+    label = name.replace("-", " ").title()
+    return {"type": "model", "id": name, "display_name": label, "created_at": "2026-01-01T00:00:00Z", "max_input_tokens": 200_000}
+
+
+if __name__ == "__main__":
+    main(FakeAnthropic)

@@ -1,0 +1,69 @@
+"""A server that speaks Chat Completions, with and without a key or a list of models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from llmconfig.llm import Credentials, InvalidRequest, ModelInfo, ModelNotFound, ProviderUnavailable
+from llmconfig.net import EgressPolicy
+from llmconfig.providers.openai_compatible import OpenAICompatibleProvider
+from tests.fakes.openai import FakeOpenAI
+from tests.fakes.script import Answer, Failure
+from tests.llmconfig.providers.contract import ProviderContract, collected, failure_of
+
+if TYPE_CHECKING:
+    from llmconfig.providers.base import SDKProvider
+    from tests.fakes.server import FakeVendor
+
+
+class TestOpenAICompatible(ProviderContract):
+    provider_class = OpenAICompatibleProvider
+    fake_class = FakeOpenAI
+    in_band = {"code": 503, "message": "Server overloaded", "type": "server_error"}
+    quota = Failure(402, {"error": {"message": "Insufficient credits"}})
+
+    async def test_without_a_key_no_key_is_sent(self, fake: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OPENAI_API_KEY", "operators-own")
+        provider = OpenAICompatibleProvider(Credentials(fake.base_url), egress=EgressPolicy(frozenset({fake.host})))
+        await collected(provider, self.request(fake))
+        await provider.check()
+        await provider.aclose()
+        assert len(fake.requests) == 2
+        assert all("Authorization" not in request.headers for request in fake.requests)
+
+    @pytest.fixture
+    def listless(self, fake: FakeVendor) -> FakeVendor:
+        assert isinstance(fake, FakeOpenAI)
+        fake.serves_models = False
+        return fake
+
+    async def test_a_server_without_a_list_is_asked_for_a_word(self, listless: FakeVendor, provider: SDKProvider) -> None:
+        assert await provider.check(listless.models[0]) == [ModelInfo(listless.models[0])]
+        assert listless.calls[0].body is not None
+        assert listless.calls[0].body["max_tokens"] == 16
+
+    async def test_a_server_without_a_list_and_without_the_model(self, listless: FakeVendor, provider: SDKProvider) -> None:
+        assert type(await failure_of(provider.check("nope"))) is ModelNotFound
+
+    async def test_a_server_without_a_list_and_no_model_named(self, listless: FakeVendor, provider: SDKProvider) -> None:
+        error = await failure_of(provider.check())
+        assert type(error) is InvalidRequest
+        assert "Name a model" in error.detail
+
+    async def test_a_web_page_is_not_an_api(self, fake: FakeVendor, provider: SDKProvider) -> None:
+        error = await failure_of(page(provider).list_models())
+        assert type(error) is ProviderUnavailable
+        assert "answered, but not as" in error.detail
+
+    async def test_reasoning_as_many_servers_stream_it(self, fake: FakeVendor, provider: SDKProvider) -> None:
+        fake.script(Answer("Four.", thinking="two and two"))
+        answer = await collected(provider, self.request(fake))
+        assert [type(part).__name__ for part in answer.message().parts] == ["Thinking", "Text"]
+
+
+def page(provider: SDKProvider) -> SDKProvider:
+    """The provider, pointed at what answers 200 with something that is no list of models."""
+    provider.models_path = "/models/gpt-5.4"  # type: ignore[misc]
+    return provider

@@ -24,12 +24,8 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
-class NewestConversations(NewestFirst):
-    ordering = ("-created_at", "-id")
-
-
 class MessagesInOrder(OldestFirst):
-    ordering = ("position",)
+    ordering: Any = ("position",)
     page_size = 200
 
 
@@ -71,10 +67,10 @@ def _changes(data: dict[str, Any]) -> dict[str, Any]:
 )
 class Conversations(IdempotentCreateMixin, APIView):
     read_action, write_action = Action.READ_OWN, Action.RUN
-    pagination_class = NewestConversations
+    pagination_class = NewestFirst
 
     def get(self, request: Request) -> Response:
-        paginator = NewestConversations()
+        paginator = NewestFirst()
         page = paginator.paginate_queryset(own_conversations(caller_of(request)), request, self) or []
         return paginator.get_paginated_response([conversation_json(row) for row in page])
 

@@ -52,7 +52,7 @@ class TextPartInput(StrictSerializer):
 
 class MessageInput(StrictSerializer):
     content = serializers.CharField(required=False, trim_whitespace=False)
-    parts = TextPartInput(many=True, required=False, allow_empty=False, max_length=100)
+    parts = TextPartInput(many=True, required=False, allow_empty=False, max_length=100)  # type: ignore[call-arg]
     target = TargetSerializer(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -210,7 +210,7 @@ class ToolOutput(serializers.Serializer[Any]):
     description = serializers.CharField()
     input_schema = serializers.DictField()
     annotations = serializers.DictField()
-    read_only = serializers.BooleanField()
+    read_only = serializers.BooleanField()  # type: ignore[assignment]  # the tool's field, not DRF's argument
     policy = serializers.ChoiceField(choices=ServiceTool.Policy.choices)
     state = serializers.ChoiceField(choices=ServiceTool.State.choices)
     definition_hash = serializers.CharField()
@@ -219,7 +219,7 @@ class ToolOutput(serializers.Serializer[Any]):
 
 class ToolInput(StrictSerializer):
     policy = serializers.ChoiceField(choices=ServiceTool.Policy.choices, required=False)
-    read_only = serializers.BooleanField(required=False)
+    read_only = serializers.BooleanField(required=False)  # type: ignore[assignment]
 
 
 class GrantOutput(serializers.Serializer[Any]):

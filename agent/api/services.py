@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class ToolsInOrder(OldestFirst):
-    ordering = ("position", "name")
+    ordering: Any = ("position", "name")
     page_size = 200
 
 

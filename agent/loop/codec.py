@@ -29,9 +29,9 @@ def part_to_json(part: Part) -> dict[str, Any]:
             return row | ({"name": part.name} if part.name else {})
         case ToolCall():
             service, name = split_name(part.name)
-            row = {"type": "tool_call", "id": part.id, "name": name, "arguments": dict(part.arguments), "service": service}
+            call: dict[str, Any] = {"type": "tool_call", "id": part.id, "name": name, "arguments": dict(part.arguments), "service": service}
             malformed = {} if part.malformed is None else {"malformed": part.malformed}
-            return row | malformed | _data_to_json(part.provider_data)
+            return call | malformed | _data_to_json(part.provider_data)
         case ToolResult():
             return {
                 "type": "tool_result",

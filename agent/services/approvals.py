@@ -87,7 +87,7 @@ def _require_unchanged(call: ToolCall) -> None:
 def _grant(caller: Caller, call: ToolCall, remember: Remember) -> None:
     ToolGrant.objects.get_or_create(
         user=caller.user,
-        service_id=call.service_id,
+        service=call.service,
         tool_name=call.name,
         definition_hash=call.definition_hash,
         run=call.step.run if remember == "run" else None,

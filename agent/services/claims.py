@@ -29,6 +29,11 @@ class Claim:
     run: UUID
     fence: int
 
+    @property
+    def is_first(self) -> bool:
+        """Nobody has held this run before, so nothing of it is in the log."""
+        return self.fence == 1
+
 
 def claim_run(run_id: UUID) -> Claim | None:
     """Take a queued run, or one whose worker let its lease lapse. None when there is nothing to take. Call inside a unit of work."""

@@ -71,7 +71,7 @@ def update_service(*, caller: Caller, service: Service, **fields: Unpack[Service
             _move(service, None if fields["shared"] else caller.user.pk)
         for name in ("display_name", "transport", "url", "auth_type", "is_enabled"):
             if name in fields:
-                setattr(service, name, fields[name])  # type: ignore[literal-required]
+                setattr(service, name, fields[name])
         _set_token(service, token)
         service.save()
     return service

@@ -77,11 +77,8 @@ def post_message(*, caller: Caller, conversation: Conversation, parts: list[dict
         conversation = Conversation.objects.select_for_update().get(id=conversation.id)
         if target is not None:
             _set_target(conversation, caller=caller, target=target)
-        if conversation.config_id is None:
-            config, model = default_target(caller)
-        else:
-            config, model = resolve_target(caller, f"{conversation.config_id}/{conversation.model}")
-        run = _queue_run(conversation, caller=caller, config_id=config.id, model=model)
+        config_id, model = _target_of(conversation, caller)
+        run = _queue_run(conversation, caller=caller, config_id=config_id, model=model)
         last = conversation.messages.aggregate(last=Max("position"))["last"]
         message = Message.objects.create(
             conversation=conversation,
@@ -96,6 +93,18 @@ def post_message(*, caller: Caller, conversation: Conversation, parts: list[dict
         conversation.save()
         nudge(run.id)
     return Posted(message, run)
+
+
+def _target_of(conversation: Conversation, caller: Caller) -> tuple[UUID, str]:
+    """What answers the next message, checked again: a config may have been disabled or taken away since."""
+    if conversation.config_id is not None:
+        found: Any = resolve_target(caller, f"{conversation.config_id}/{conversation.model}")
+    else:
+        found = default_target(caller)
+    if found is None:
+        raise Invalid("There is no model to answer. Add a provider under Settings, Providers.", code="no_model", attr="target")
+    config, model = found
+    return config.id, model
 
 
 def _queue_run(conversation: Conversation, *, caller: Caller, config_id: UUID, model: str) -> Run:

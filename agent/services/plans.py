@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 
@@ -13,7 +13,7 @@ from agent.mcp.policy import decide
 from agent.models import Conversation, Message, Run, Service, ServiceTool, Step, ToolCall, ToolGrant
 from agent.services.endpoints import endpoint_of
 from llmconfig.llm import Message as NeutralMessage
-from llmconfig.llm import Tool, ToolResult
+from llmconfig.llm import Role, Tool, ToolResult
 from llmconfig.llm import ToolCall as NeutralCall
 from llmconfig.services import Deployment as ModelDeployment
 from llmconfig.services import deployment_for_run
@@ -57,7 +57,7 @@ def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
     last_seq = max(last_seq, run.event_seq)
     if run.cancel_requested_at is not None:
         return Refused("cancelled", "", last_seq)
-    if run.config is None:
+    if run.config_id is None:
         return Refused("config_gone", "The provider this conversation used was deleted. Choose another model.", last_seq)
     try:
         client = deployment_for_run(run.config_id, run.model)
@@ -131,7 +131,7 @@ def _pending(row: ToolCall) -> PendingCall:
 
 def _history(conversation: Conversation) -> tuple[NeutralMessage, ...]:
     rows = Message.objects.filter(conversation=conversation).values_list("role", "parts")
-    return tuple(message_from_json(role, parts) for role, parts in rows)
+    return tuple(message_from_json(cast("Role", role), parts) for role, parts in rows)
 
 
 def _services(run: Run) -> Sequence[Service]:

@@ -45,13 +45,15 @@ def execute_run(run_id: UUID) -> None:
     runtime = Runtime.get()
     with unit_of_work():
         claim = claim_run(run_id)
-    if claim is None:
-        return
-    last_seq = runtime.call(lambda: _take_log(runtime, claim))
-    if last_seq is None:
-        return
-    with unit_of_work():
-        work = load_work(run_id, last_seq=last_seq)
+        if claim is None:
+            return
+        work = load_work(run_id, last_seq=0) if claim.is_first else None
+    if work is None:
+        last_seq = runtime.call(lambda: _take_log(runtime, claim))
+        if last_seq is None:
+            return
+        with unit_of_work():
+            work = load_work(run_id, last_seq=last_seq)
     if isinstance(work, Work):
         preload_provider(work.client.provider)
     inbox: Inbox = queue.SimpleQueue()
@@ -62,8 +64,6 @@ def execute_run(run_id: UUID) -> None:
 
 async def _take_log(runtime: Runtime, claim: Claim) -> int | None:
     """Become the one writer of the run's log; its last seq, or None when a later claim already is."""
-    if claim.fence == 1:
-        return 0
     try:
         return await runtime.flusher.take(str(claim.run), claim.fence)
     except LogStale:

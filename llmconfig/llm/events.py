@@ -112,7 +112,7 @@ class Accumulator:
                 self.finish = event
 
     def message(self, *, complete: bool = True) -> Message:
-        """The message so far. A partial one (`complete=False`) keeps only its text: half a call or an unsigned thought cannot be sent back."""
+        """The message so far. A partial one (`complete=False`) is only text: half a call or an unsigned thought cannot be sent back."""
         parts = [self._part(block) for block in self._blocks.values()]
         kept = [part for part in parts if part is not None and (complete or isinstance(part, Text))]
         return Message("assistant", tuple(kept))

@@ -1,0 +1,155 @@
+"""What the decoders share: bytes to JSON events, the held-back failure, the terminal event, and careful reading of foreign JSON."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from json import JSONDecoder
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from llmconfig.llm import Finished, FinishReason, ProviderError, StreamInterrupted
+from llmconfig.wire.names import ToolNames
+from llmconfig.wire.sse import EventSplitter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmconfig.llm import ModelRequest, StreamEvent
+
+_parse: Final = JSONDecoder().raw_decode
+_UNREADABLE: Final = (LookupError, TypeError, AttributeError, ValueError, RecursionError)
+
+
+class StreamDecoder(ABC):
+    """One answer's stream. `feed` the body's bytes as they come, `flush` and then `close` when the body has ended.
+
+    What is decoded does not depend on how the bytes were cut: a failure found behind good events in the same chunk is raised by the
+    next call, after those events were handed out. Bytes after the terminal event are ignored.
+    """
+
+    __slots__ = ("_done", "_failure", "_names", "_splitter")
+
+    def __init__(self, request: ModelRequest, *, provider: str) -> None:
+        """provider: the slug under which this wire is used; it tags what is echoed later."""
+        del provider  # part of the wires' common signature; none of these needs it to decode
+        self._names = ToolNames(request)
+        self._splitter = EventSplitter()
+        self._failure: ProviderError | None = None
+        self._done = False
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        """The events that these bytes complete. Raises the `ProviderError` that an error event means."""
+        if self._failure is not None:
+            raise self._failure
+        if self._done:
+            return []
+        out: list[StreamEvent] = []
+        try:
+            for payload in self._splitter.feed(data):
+                if self._done:
+                    break
+                self._read(payload, out)
+        except ProviderError as error:
+            self._failure = error
+        except _UNREADABLE as error:
+            self._failure = StreamInterrupted("The provider sent a piece that cannot be read.")
+            self._failure.__cause__ = error
+        if self._failure is not None and not out:
+            raise self._failure
+        return out
+
+    def flush(self) -> list[StreamEvent]:
+        """What the end of the body completes: a last event without its blank line, and what the wire held back."""
+        out = self.feed(b"\n\n")
+        if self._failure is None and not self._done:
+            self._at_end(out)
+        return out
+
+    def close(self) -> None:
+        """The body has ended. Raises `StreamInterrupted` when the wire's own terminal event was not seen."""
+        if self._failure is not None:
+            raise self._failure
+        if not self._done:
+            raise StreamInterrupted("The answer broke off: the provider closed the stream before announcing its end.")
+
+    def _read(self, payload: bytes, out: list[StreamEvent]) -> None:
+        if payload == b"[DONE]":
+            self._at_end(out)
+            return
+        text = payload.decode("utf-8", "replace").strip()
+        event, end = _parse(text)
+        if end != len(text):
+            raise ValueError("more than one JSON value in an event")
+        if "\\u" in text and ("\\ud" in text or "\\uD" in text or "\\u0000" in text):
+            event = storable(event)
+        self._on(object_of(event), out)
+
+    @abstractmethod
+    def _on(self, event: dict[str, Any], out: list[StreamEvent]) -> None:
+        """Decode one event and append what it means."""
+
+    def _at_end(self, out: list[StreamEvent]) -> None:
+        """The sender said `[DONE]`, or the body ended: a wire without an event of its own for that finishes here."""
+        return
+
+    def _finish(self, out: list[StreamEvent], raw: str, reasons: Mapping[str, FinishReason], *, called: bool) -> None:
+        reason = reasons.get(raw, FinishReason.OTHER)
+        if called and reason is FinishReason.STOP:
+            reason = FinishReason.TOOL_CALLS
+        elif reason is FinishReason.TOOL_CALLS and not called:
+            reason = FinishReason.OTHER
+        out.append(Finished(reason, raw))
+        self._done = True
+
+
+def object_of(value: object) -> dict[str, Any]:
+    """A JSON object, or TypeError."""
+    if not isinstance(value, dict):
+        raise TypeError(f"a JSON object was expected, not {type(value).__name__}")
+    return cast("dict[str, Any]", value)
+
+
+def optional_object(value: object) -> dict[str, Any]:
+    """A JSON object; anything else reads as an empty one."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """The JSON objects of a list; anything else reads as none."""
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
+
+
+def text_of(value: object) -> str:
+    """A text; null or anything else reads as none."""
+    return value if isinstance(value, str) else ""
+
+
+def index_of(value: object) -> int:
+    """A block's index, or TypeError."""
+    if type(value) is not int:
+        raise TypeError("a whole number was expected")
+    return value
+
+
+def count(value: object) -> int | None:
+    """A token count; null, negative or not a whole number reads as unknown."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def disjoint_input(total: int | None, read: int | None, written: int | None) -> int | None:
+    """Input without its cache buckets, from a total that includes them. Where they exceed it, the server already took them out."""
+    cached = (read or 0) + (written or 0)
+    return total if total is None or cached > total else total - cached
+
+
+def storable(value: object) -> object:
+    """The same JSON without NUL and with lone surrogates replaced: neither databases nor UTF-8 take them."""
+    match value:
+        case str():
+            return value.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [storable(item) for item in cast("list[object]", value)]
+        case dict():
+            return {key: storable(item) for key, item in cast("dict[str, object]", value).items()}
+        case _:
+            return value

@@ -1,0 +1,181 @@
+"""A provider's refusal, as one of the kernel's errors: by the codes and phrases in its body first, by HTTP status after.
+
+The vendors' codes do not contradict each other, so that one table serves every wire and whatever server imitates one.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from llmconfig.llm import (
+    AuthenticationFailed,
+    ContentFiltered,
+    ContextTooLong,
+    InvalidRequest,
+    ModelNotFound,
+    Overloaded,
+    PermissionDenied,
+    ProviderError,
+    ProviderTimeout,
+    QuotaExhausted,
+    RateLimited,
+)
+from llmconfig.wire.fault import Fault, read_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ErrorClass: TypeAlias = type[ProviderError]
+
+_CODES: Final[Mapping[str, ErrorClass]] = {
+    "authentication_error": AuthenticationFailed,
+    "invalid_api_key": AuthenticationFailed,
+    "billing_error": QuotaExhausted,
+    "insufficient_quota": QuotaExhausted,
+    "billing_not_active": QuotaExhausted,
+    "billing_hard_limit_reached": QuotaExhausted,
+    "credit_balance_exhausted": QuotaExhausted,
+    "organization_usage_limit_exceeded": QuotaExhausted,
+    "organization_spend_limit_exceeded": QuotaExhausted,
+    "project_spend_limit_exceeded": QuotaExhausted,
+    "enforced_spend_limit_reached": QuotaExhausted,
+    "contract_spend_limit_reached": QuotaExhausted,
+    "linked_organization_spend_limit_reached": QuotaExhausted,
+    "linked_organization_billing_unavailable": QuotaExhausted,
+    "context_length_exceeded": ContextTooLong,
+    "exceed_context_size_error": ContextTooLong,  # llama.cpp
+    "request_too_large": ContextTooLong,
+    "tokens_limit_reached": ContextTooLong,
+    "model_not_found": ModelNotFound,
+    "DeploymentNotFound": ModelNotFound,  # Azure
+    "model_decommissioned": ModelNotFound,  # Groq
+    "content_filter": ContentFiltered,
+    "content_policy_violation": ContentFiltered,
+    "invalid_prompt": ContentFiltered,
+    "bio_policy": ContentFiltered,
+    "misalignment_policy_violation": ContentFiltered,
+    "image_content_policy_violation": ContentFiltered,
+}
+
+# Only where a vendor sends no code: Anthropic's 400 for a spent budget, the imitators' for a long prompt, xAI's 400 for a bad key.
+_PHRASES: Final[tuple[tuple[re.Pattern[str], ErrorClass], ...]] = tuple(
+    (re.compile(pattern, re.IGNORECASE), error)
+    for pattern, error in (
+        (r"credit balance is too low|reached your specified (workspace )?api usage limits|exceeded your current quota", QuotaExhausted),
+        (r"insufficient (balance|credits?)|billing hard limit", QuotaExhausted),
+        (
+            r"prompt is too long|input is too long|exceed context limit|(maximum|model'?s|available) context (length|size|window)",
+            ContextTooLong,
+        ),
+        (r"context (length|window|size) (of|exceeded|is only)|exceeds? the (model'?s )?(available |maximum )?context", ContextTooLong),
+        (r"less than the context length|reduce the length of the (messages|input|prompt)", ContextTooLong),
+        (r"(incorrect|invalid) api[ -]?key|invalid x-api-key|api key not valid", AuthenticationFailed),
+        (r"is not a valid model|model \S+ (does not exist|not found)|no such model", ModelNotFound),
+        (r"content (filtering|management) policy", ContentFiltered),
+    )
+)
+_PHRASED_STATUSES: Final = frozenset((None, 400, 403, 404, 413, 422, 429, 500))
+
+_STATUSES: Final[Mapping[int, ErrorClass]] = {
+    401: AuthenticationFailed,
+    402: QuotaExhausted,
+    403: PermissionDenied,
+    404: ModelNotFound,
+    408: ProviderTimeout,
+    413: ContextTooLong,
+    429: RateLimited,
+}
+
+# The type of an error event tells what its status would have been.
+_TYPES: Final[Mapping[str, ErrorClass]] = {
+    "permission_error": PermissionDenied,
+    "not_found_error": ModelNotFound,
+    "rate_limit_error": RateLimited,
+    "rate_limit_exceeded": RateLimited,
+    "timeout_error": ProviderTimeout,
+    "invalid_request_error": InvalidRequest,
+    "invalid_image": InvalidRequest,
+    "image_parse_error": InvalidRequest,
+    "unsupported_image_media_type": InvalidRequest,
+}
+
+_SAYINGS: Final[Mapping[ErrorClass, str]] = {
+    AuthenticationFailed: "{label} refused this key",
+    PermissionDenied: "{label} does not allow this key to do that",
+    ModelNotFound: "{label} found no such model, or no API at this address",
+    InvalidRequest: "{label} refused the request",
+    ContextTooLong: "{label} cannot read a conversation this long",
+    ContentFiltered: "{label}'s content filter stopped this",
+    RateLimited: "{label} asks to slow down",
+    QuotaExhausted: "{label} has no credit or quota left for this key",
+    Overloaded: "{label} is overloaded or failing",
+    ProviderTimeout: "{label} gave up waiting",
+}
+
+
+def error_from(status: int, body: bytes, headers: Mapping[str, str], *, label: str) -> ProviderError:
+    """The error that an HTTP answer of status 300 and up means. label: the provider as people know it. The body may be anything."""
+    fault = read_fault(body)
+    error = _class_of(fault, status) or _by_status(status)
+    return _built(error, fault.message, label=label, status=status, retry_after=retry_after(headers))
+
+
+def error_event(error: object, *, label: str = "The provider") -> ProviderError:
+    """The error that an event inside a stream of status 200 means."""
+    fault = Fault.of(error)
+    status = next((int(code) for code in fault.codes if re.fullmatch("[45][0-9]{2}", code)), None)
+    found = _class_of(fault, status)
+    if found is None:
+        typed = (_TYPES[code] for code in fault.codes if code in _TYPES)
+        found = next(typed, _by_status(status) if status else Overloaded)
+    return _built(found, fault.message, label=label, status=None, retry_after=None)
+
+
+def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
+    """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds or a date); None when neither is there or makes sense."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    milliseconds = _seconds(lower.get("retry-after-ms", ""))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = lower.get("retry-after", "")
+    seconds = _seconds(text)
+    if seconds is not None or not text:
+        return seconds
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now()).total_seconds())
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value < float("inf") else None
+
+
+def _class_of(fault: Fault, status: int | None) -> ErrorClass | None:
+    for code in fault.codes:
+        if code in _CODES:
+            return _CODES[code]
+    if status not in _PHRASED_STATUSES:
+        return None
+    found = next((error for phrase, error in _PHRASES if phrase.search(fault.message)), None)
+    return None if status == 429 and found is not QuotaExhausted else found
+
+
+def _by_status(status: int) -> ErrorClass:
+    return _STATUSES.get(status, Overloaded if status >= 500 else InvalidRequest)
+
+
+def _built(error: ErrorClass, message: str, *, label: str, status: int | None, retry_after: float | None) -> ProviderError:
+    said = _SAYINGS[error].format(label=label)
+    numbered = f"{said} ({status})" if status else said
+    detail = f"{numbered}: {message}" if message else numbered
+    options: dict[str, Any] = {"status": status, "retry_after": retry_after}
+    return error(detail if detail.endswith((".", "!", "?", "…")) else f"{detail}.", **options)

@@ -1,0 +1,86 @@
+"""What a provider says went wrong, read from a body of any shape and cleaned of anything that looks like a key."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Final, cast
+
+from llmconfig.wire.decoding import objects, optional_object, storable, text_of
+
+MAX_MESSAGE: Final = 500
+_MAX_BODY: Final = 64 * 1024
+_MAX_LINE: Final = 4000
+_KEY: Final = "[key]"
+
+# Longer runs only: a model's name has hyphens, a request id is shorter. The rest are the vendors' own prefixes and labels.
+_SECRETS: Final[tuple[re.Pattern[str], ...]] = (
+    re.compile(r"(?i)\bbearer\s+[^\s\"',;]+"),
+    re.compile(r"(?i)\bbasic\s+[A-Z0-9+/]{12,}={0,2}"),
+    re.compile(r"(?i)\b(?:sk|pk|rk|gsk|xai|hf|nvapi|pplx|csk|fw|r8)[-_][\w*.\-]{4,}"),
+    re.compile(r"\bAIza[\w\-]{8,}"),
+    re.compile(r"\beyJ[\w\-]{8,}(?:\.[\w\-]+)*"),
+    re.compile(r"(?=[A-Za-z+/_]*\d)(?=[\d+/_]*[A-Za-z])[A-Za-z0-9+/_]{32,}={0,2}"),
+)
+_LABELLED: Final = re.compile(
+    r"(?i)((?:api[ _-]?key|access[ _-]?token|authorization|password|secret|[?&]key)(?:\s+provided)?[\"']?"
+    r"\s*[:=]\s*[\"']?)[^\s\"',;&}\[]{4,}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """message: for people, scrubbed and cut. codes: every code and type the body names, the most specific first."""
+
+    message: str = ""
+    codes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, value: object) -> Fault:
+        """From the error object of a vendor, however it is nested."""
+        if isinstance(value, list):
+            value = next(iter(objects(cast("object", value))), None)
+        if isinstance(value, str):
+            return cls(clean(value))
+        outer = optional_object(value)
+        error = optional_object(outer.get("error"))
+        if not error:
+            message = outer.get("message") or outer.get("error") or outer.get("detail")
+            return cls(clean(_sentence(message)), _codes(outer))
+        return cls(clean(_sentence(error.get("message"))), (*_codes(error), *_codes(outer)))
+
+
+def read_fault(body: bytes) -> Fault:
+    """From a whole HTTP body: JSON of any vendor's shape, plain text, HTML or broken JSON (which tell people nothing) or nothing."""
+    text = body[:_MAX_BODY].decode("utf-8", "replace").strip()
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return Fault() if text.startswith(("<", "{", "[")) else Fault(clean(text))
+    return Fault.of(value)
+
+
+def clean(text: str) -> str:
+    """One line, without keys, of at most 500 characters. Scrubbed before it is cut, or half a key could be left at the end."""
+    line = " ".join(str(storable(text)).split())
+    if len(line) > _MAX_LINE:  # the patterns are quadratic at worst; the last word may be cut in two
+        line = line[:_MAX_LINE].rpartition(" ")[0]
+    for pattern in _SECRETS:
+        line = pattern.sub(_KEY, line)
+    line = _LABELLED.sub(rf"\1{_KEY}", line)  # last: it would take the word “Bearer” for the secret
+    return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE - 1]}…"
+
+
+def _codes(error: dict[str, object]) -> tuple[str, ...]:
+    details = optional_object(error.get("details"))
+    inner = optional_object(error.get("innererror"))
+    found = (details.get("error_code"), inner.get("code"), error.get("code"), error.get("type"), error.get("status"))
+    return tuple(str(code) for code in found if isinstance(code, (str, int)) and code)
+
+
+def _sentence(message: object) -> str:
+    """The message itself; validation servers send a list of `{"msg": …}` instead."""
+    if isinstance(message, list):
+        return "; ".join(filter(None, (text_of(item.get("msg")) for item in objects(cast("object", message)))))
+    return text_of(message)

@@ -1,0 +1,89 @@
+"""The one repair pass over a conversation before it is encoded, so that no wire has to cope with a broken one.
+
+After it: roles alternate, no message is empty or only thinking, every call has exactly one result, in call order and directly
+after its message, and only provider data of this very provider and model is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from llmconfig.llm import Media, Message, Part, Text, Thinking, ToolCall, ToolResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from llmconfig.llm import ProviderData
+
+NO_RESULT: Final = "The call was interrupted: no result was recorded."
+SILENT_FAILURE: Final = "The tool failed without saying why."
+
+
+def repair(messages: Sequence[Message], *, provider: str, model: str, seals: frozenset[str] = frozenset()) -> tuple[Message, ...]:
+    """A repaired copy; the messages given are not touched.
+
+    seals: the keys of provider data that let a thought be sent back. A thought of this model that carries none of them
+    (an interrupted stream leaves an empty signature) would be refused by the provider for as long as the conversation lives.
+    """
+    results = _first_results(messages)
+    repaired: list[Message] = []
+    for message in messages:
+        parts = tuple(_kept(message, provider, model, seals))
+        if not parts:
+            continue
+        if repaired and repaired[-1].role == message.role:
+            parts = repaired.pop().parts + parts
+        repaired.append(Message(message.role, parts))
+        calls = repaired[-1].tool_calls
+        if calls:
+            repaired.append(Message("tool", tuple(_answer(call, results.get(call.id)) for call in calls)))
+    return tuple(repaired)
+
+
+def _first_results(messages: Iterable[Message]) -> dict[str, ToolResult]:
+    results: dict[str, ToolResult] = {}
+    for message in messages:
+        for part in message.parts:
+            if isinstance(part, ToolResult):
+                results.setdefault(part.tool_call_id, part)
+    return results
+
+
+def _kept(message: Message, provider: str, model: str, seals: frozenset[str]) -> Sequence[Part]:
+    match message.role:
+        case "user":
+            return [part for part in message.parts if isinstance(part, Media) or (isinstance(part, Text) and part.text.strip())]
+        case "assistant":
+            kept = [part for part in (_own(part, provider, model, seals) for part in message.parts) if part is not None]
+            while kept and isinstance(kept[-1], Thinking):  # a thought that leads to nothing is refused by every vendor
+                kept.pop()
+            return kept
+        case _:
+            return ()  # each result is placed with its call
+
+
+def _own(part: Part, provider: str, model: str, seals: frozenset[str]) -> Part | None:
+    """The part of an assistant message as this model may see it again, or None."""
+    match part:
+        case Thinking(provider_data=data):
+            return part if data and data.belongs_to(provider, model) and any(data.data.get(key) for key in seals) else None
+        case Text(text, data):
+            return _stripped(part, data, provider, model) if text.strip() else None
+        case ToolCall(provider_data=data):
+            return _stripped(part, data, provider, model)
+        case _:
+            return None
+
+
+def _stripped(part: Text | ToolCall, data: ProviderData | None, provider: str, model: str) -> Text | ToolCall:
+    return part if data is None or data.belongs_to(provider, model) else replace(part, provider_data=None)
+
+
+def _answer(call: ToolCall, result: ToolResult | None) -> ToolResult:
+    if result is None:
+        return ToolResult(call.id, (Text(NO_RESULT),), is_error=True)
+    parts = tuple(part for part in result.parts if isinstance(part, Media) or part.text.strip())
+    if not parts and result.is_error:
+        parts = (Text(SILENT_FAILURE),)
+    return result if parts == result.parts else replace(result, parts=parts)

@@ -1,0 +1,205 @@
+"""OpenAI's Chat Completions as its many imitators speak it: a request to its body, its chunks to neutral events.
+
+https://developers.openai.com/api/docs/api-reference/chat and …/chat-streaming
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from llmconfig.llm import FinishReason, Media, Message, Overloaded, Text, TextDelta, ThinkingDelta, ToolResult, UsageReported
+from llmconfig.wire.chat_calls import ChatCalls
+from llmconfig.wire.chat_usage import usage_of
+from llmconfig.wire.decoding import StreamDecoder, objects, optional_object, text_of
+from llmconfig.wire.encoding import PDF, arguments_json, base64_text, data_url, left_out, media_type, numbers, refused, result_text, words
+from llmconfig.wire.errors import error_event, error_from
+from llmconfig.wire.history import repair
+from llmconfig.wire.names import ToolNames, call_ids
+from llmconfig.wire.schema import parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from llmconfig.llm import ModelRequest, Part, StreamEvent
+
+__all__ = ["Decoder", "encode", "error_from"]
+
+_AUDIO: Final = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
+
+_REASONS: Final[Mapping[str, FinishReason]] = {
+    "stop": FinishReason.STOP,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "length": FinishReason.LENGTH,
+    "content_filter": FinishReason.CONTENT_FILTER,
+    "refusal": FinishReason.REFUSAL,
+}
+
+
+def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
+    """The JSON body. Raises `InvalidRequest` for media that this wire cannot carry.
+
+    Thinking is never sent back: the servers have no common field for it, and some refuse their own.
+    """
+    history = repair(request.messages, provider=provider, model=request.model)
+    names = ToolNames(request)
+    body: dict[str, Any] = {"model": request.model, "stream": True, "stream_options": {"include_usage": True}}
+    if request.tools:
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {
+                    "name": names.to_wire(tool.name),
+                    "description": tool.description,
+                    "parameters": parameters(tool.input_schema),
+                },
+            }
+            for tool in request.tools
+        ]
+    system = [{"role": "system", "content": request.system}] if request.system.strip() else []
+    body["messages"] = [*system, *_messages(history, names)]
+    if request.max_output_tokens is not None:
+        body["max_tokens"] = request.max_output_tokens
+    return body | numbers(request.options, "temperature", "top_p") | words(request.options, "reasoning_effort")
+
+
+def _messages(history: Sequence[Message], names: ToolNames) -> Iterator[dict[str, Any]]:
+    """A `tool` message holds text only: what else the tools returned opens the user's next message, or makes one."""
+    ids = call_ids(history)
+    returned: list[dict[str, Any]] = []
+    for message in (*history, None):
+        if returned and (message is None or message.role == "assistant"):
+            yield {"role": "user", "content": returned}
+            returned = []
+        match message:
+            case Message("tool", parts):
+                results = [part for part in parts if isinstance(part, ToolResult)]
+                yield from ({"role": "tool", "tool_call_id": ids[part.tool_call_id], "content": result_text(part)} for part in results)
+                returned = _returned(results)
+            case Message("user"):
+                yield {"role": "user", "content": _said(message, returned)}
+                returned = []
+            case Message():
+                yield _answer(message, names, ids)
+            case _:
+                pass
+
+
+def _said(message: Message, returned: Sequence[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """Plain text where it is only text: many servers know no lists."""
+    if returned or any(isinstance(part, Media) for part in message.parts):
+        return [*returned, *(_content(part) for part in message.parts)]
+    return "\n\n".join(part.text for part in message.parts if isinstance(part, Text))
+
+
+def _answer(message: Message, names: ToolNames, ids: Mapping[str, str]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"role": "assistant", "content": message.text or None}
+    if message.tool_calls:
+        answer["tool_calls"] = [
+            {"id": ids[call.id], "type": "function", "function": {"name": names.to_wire(call.name), "arguments": arguments_json(call)}}
+            for call in message.tool_calls
+        ]
+    return answer
+
+
+def _returned(results: Sequence[ToolResult]) -> list[dict[str, Any]]:
+    media = [part for result in results for part in result.parts if isinstance(part, Media)]
+    return [_text("The tools returned:"), *(_media(part) or _text(left_out(part)) for part in media)] if media else []
+
+
+def _content(part: Part) -> dict[str, Any]:
+    if isinstance(part, Media):
+        block = _media(part)
+        if block is None:
+            raise refused(part)
+        return block
+    return _text(part.text if isinstance(part, Text) else "")
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def _media(part: Media) -> dict[str, Any] | None:
+    kind = media_type(part)
+    if part.kind == "image":
+        return {"type": "image_url", "image_url": {"url": data_url(part)}}
+    if part.kind == "document" and kind == PDF:
+        return {"type": "file", "file": {"filename": part.name or "document.pdf", "file_data": data_url(part)}}
+    if part.kind == "audio" and kind in _AUDIO:
+        return {"type": "input_audio", "input_audio": {"data": base64_text(part), "format": _AUDIO[kind]}}
+    return None
+
+
+class Decoder(StreamDecoder):
+    """Chunks with one choice; a `finish_reason`, then the usage, then `[DONE]`.
+
+    The end is held back until the usage is in. A server that closes the stream without `[DONE]` is believed when it gave a
+    `finish_reason` (`flush` then ends the answer); `[DONE]` alone, as a proxy adds it behind a broken stream, is not an end.
+    """
+
+    __slots__ = ("_blocks", "_calls", "_refused", "_stop_reason")
+
+    def __init__(self, request: ModelRequest, *, provider: str) -> None:
+        super().__init__(request, provider=provider)
+        self._blocks: dict[str, int] = {}  # text, thinking and refusal to their block
+        self._calls = ChatCalls(self._names)
+        self._stop_reason = ""
+        self._refused = False
+
+    def _on(self, event: dict[str, Any], out: list[StreamEvent]) -> None:
+        if event.get("error"):
+            raise error_event(event)
+        choices = event.get("choices")
+        if choices:  # null or empty in usage and filter chunks
+            self._on_choice(choices[0], out)
+        if usage := event.get("usage"):
+            out.append(UsageReported(usage_of(optional_object(usage))))
+            if not choices and self._stop_reason:
+                self._end(out)
+
+    def _on_choice(self, choice: dict[str, Any], out: list[StreamEvent]) -> None:
+        delta = choice.get("delta")  # absent or null in Azure's asynchronous filter chunks
+        if delta:
+            if content := delta.get("content"):
+                if type(content) is str:
+                    out.append(TextDelta(self._block("text"), content))
+                else:
+                    self._on_content_list(content, out)
+            thought = delta.get("reasoning_content") or delta.get("reasoning")  # some servers send both, with the same text
+            if thought and isinstance(thought, str):
+                out.append(ThinkingDelta(self._block("thinking"), thought))
+            if refusal := delta.get("refusal"):
+                self._refused = True
+                out.append(TextDelta(self._block("refusal"), text_of(refusal)))
+            if pieces := delta.get("tool_calls"):
+                self._calls.add(objects(pieces), self._next_block, out)
+        if reason := choice.get("finish_reason"):
+            self._stop_reason = text_of(reason)
+
+    def _on_content_list(self, content: object, out: list[StreamEvent]) -> None:
+        """Some servers send a list of text and thinking parts."""
+        for part in objects(content):
+            if text := text_of(part.get("text")):
+                out.append(TextDelta(self._block("text"), text))
+            for thought in objects(part.get("thinking")):
+                out.append(ThinkingDelta(self._block("thinking"), text_of(thought.get("text"))))
+
+    def _at_end(self, out: list[StreamEvent]) -> None:
+        if self._stop_reason:
+            self._end(out)
+
+    def _end(self, out: list[StreamEvent]) -> None:
+        if self._stop_reason == "error":
+            raise Overloaded("The provider stopped the answer because of an error.")
+        reason = "refusal" if self._refused and self._stop_reason == "stop" else self._stop_reason
+        self._finish(out, reason, _REASONS, called=bool(self._calls))
+
+    def _block(self, kind: str) -> int:
+        index = self._blocks.get(kind)
+        if index is None:
+            index = self._blocks[kind] = self._next_block()
+        return index
+
+    def _next_block(self) -> int:
+        return len(self._blocks) + len(self._calls)

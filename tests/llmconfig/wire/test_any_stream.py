@@ -1,0 +1,104 @@
+"""Every wire, every stream: how the bytes are cut makes no difference, and a broken stream is an error of the tree, never a success."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmconfig.llm import Finished, ProviderError, StreamInterrupted
+from llmconfig.wire import anthropic_messages, openai_chat, openai_responses
+from tests.llmconfig.wire.streams import ANTHROPIC_TOOLS, CHAT_TOOLS, RESPONSES_TOOLS, decode, drain, fold, request
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+WIRES = [
+    pytest.param(anthropic_messages, ANTHROPIC_TOOLS, id="anthropic"),
+    pytest.param(openai_responses, RESPONSES_TOOLS, id="responses"),
+    pytest.param(openai_chat, CHAT_TOOLS, id="chat"),
+]
+BREAKING = [b"data: {\n\n", b'data: {"error": {"message": "x"}, "type": "error"}\n\n', b"data: [1]\n\n", b"data: nonsense\n\n"]
+
+
+def fresh(wire: ModuleType) -> Any:
+    return wire.Decoder(request(), provider="p")
+
+
+def chunked(stream: bytes, cuts: list[int]) -> list[bytes]:
+    ordered = sorted(cuts)
+    return [stream[a:b] for a, b in zip([0, *ordered], [*ordered, len(stream)], strict=True)]
+
+
+@pytest.mark.parametrize(("wire", "stream"), WIRES)
+def test_cut_off_at_any_byte_it_is_whole_or_interrupted(wire: ModuleType, stream: bytes) -> None:
+    whole = decode(fresh(wire), stream)
+    for cut in range(len(stream)):
+        events, error = drain(fresh(wire), [stream[:cut]])
+        assert (error is None) == (bool(events) and isinstance(events[-1], Finished))
+        assert error is None or isinstance(error, StreamInterrupted)
+        assert sum(isinstance(event, Finished) for event in events) <= 1
+        said = [event for event in events if not isinstance(event, Finished)]
+        assert said == whole[: len(said)]
+
+
+@pytest.mark.parametrize(("wire", "stream"), WIRES)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_byte_by_byte_and_with_any_line_end(wire: ModuleType, stream: bytes, line_end: bytes) -> None:
+    sent = stream.replace(b"\n", line_end)
+    assert drain(fresh(wire), [sent[i : i + 1] for i in range(len(sent))]) == (decode(fresh(wire), stream), None)
+
+
+@pytest.mark.parametrize(("wire", "stream"), WIRES)
+@settings(deadline=None)
+@given(data=st.data())
+def test_any_chunking_gives_the_same_events_and_the_same_failure(wire: ModuleType, stream: bytes, data: st.DataObject) -> None:
+    at = data.draw(st.sampled_from([i for i in range(len(stream)) if stream.startswith(b"\n\n", i)])) + 2
+    broken = stream[:at] + data.draw(st.sampled_from([b"", *BREAKING])) + stream[at:]
+    cuts = data.draw(st.lists(st.integers(0, len(broken)), max_size=12))
+    events, error = drain(fresh(wire), [broken])
+    again, error_again = drain(fresh(wire), chunked(broken, cuts))
+    assert again == events
+    assert (type(error_again), str(error_again)) == (type(error), str(error))
+
+
+@pytest.mark.parametrize(("wire", "stream"), WIRES)
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_damaged_stream_never_escapes_the_tree(wire: ModuleType, stream: bytes, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(stream) - 1))
+    damaged = stream[:at] + data.draw(st.binary(min_size=1, max_size=4)) + stream[at + data.draw(st.integers(0, 40)) :]
+    events, _ = drain(fresh(wire), [damaged])
+    fold(events).message()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize(("wire", "stream"), WIRES)
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_fields_of_the_wrong_type_never_escape_the_tree(wire: ModuleType, stream: bytes, data: st.DataObject) -> None:
+    """Any one value of any one event replaced by arbitrary JSON."""
+    frames = stream.strip().split(b"\n\n")
+    at = data.draw(st.sampled_from([i for i, frame in enumerate(frames) if not frame.endswith(b"[DONE]")]))
+    event = json.loads(frames[at].partition(b"data: ")[2])
+    holder, key = data.draw(st.sampled_from(list(places(event))))
+    holder[key] = data.draw(JSON)
+    frames[at] = b"data: " + json.dumps(event).encode()
+    events, error = drain(fresh(wire), [frame + b"\n\n" for frame in frames])
+    assert error is None or isinstance(error, ProviderError)
+    assert fold(events).message(complete=False).role == "assistant"
+    fold(events).message().text.encode()
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    items = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
+    return [(value, key) for key, _ in items] + [place for _, inner in items for place in places(inner)]

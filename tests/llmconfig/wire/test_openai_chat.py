@@ -1,0 +1,289 @@
+"""The Chat Completions wire, as OpenAI documents it and as its imitators bend it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llmconfig.llm import (
+    Finished,
+    FinishReason,
+    InvalidRequest,
+    Media,
+    Message,
+    Overloaded,
+    ProviderData,
+    RateLimited,
+    StreamInterrupted,
+    Text,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    ToolCall,
+    ToolResult,
+    Usage,
+    UsageReported,
+)
+from llmconfig.wire.openai_chat import Decoder, encode
+from tests.llmconfig.wire.streams import (
+    CHAT_TOOLS,
+    CHAT_USAGE,
+    CUSTOMER_GET,
+    DONE,
+    TOOLS,
+    chat_chunk,
+    decode,
+    drain,
+    fold,
+    request,
+    unnamed,
+    user,
+)
+
+HELLO = chat_chunk({"content": "Hello"})
+STOP = chat_chunk({}, "stop")
+USAGE = chat_chunk(choices=[], usage=CHAT_USAGE)
+STOPPED = Finished(FinishReason.STOP, "stop")
+REPORTED = UsageReported(Usage(200, 60, 300, None, None, 20))
+PICTURE = Media("image", "image/png", b"\x00")
+URL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+
+
+def sealed(**data: Any) -> ProviderData:
+    return ProviderData("p", "model-1", data)
+
+
+def body(*messages: Message, **more: Any) -> dict[str, Any]:
+    return encode(request(*messages, **more), provider="p")
+
+
+def events(*chunks: bytes) -> list[Any]:
+    return decode(Decoder(request(), provider="p"), *chunks)
+
+
+class TestEncode:
+    def test_a_whole_conversation(self) -> None:
+        calls = (ToolCall("a", "tickets__find", {"query": "Ä"}, None, sealed(id="call_a")), ToolCall("b", "crm__customer.get", {"id": 7}))
+        got = body(
+            user("Who is"),
+            user("Alice?"),
+            Message("assistant", (Thinking("hm", sealed(x=1)), *calls)),
+            Message("tool", (ToolResult("b", (Text("gone"),), is_error=True), ToolResult("a", (Text("one"),)))),
+            Message("assistant", (Text("Done."),)),
+            system="Be brief.",
+            max_output_tokens=50,
+        )
+        assert got == {
+            "model": "model-1",
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "tools": [
+                {"type": "function", "function": {"name": name, "description": tool.description, "parameters": tool.input_schema}}
+                for tool, name in zip(TOOLS, ("tickets__find", CUSTOMER_GET), strict=True)
+            ],
+            "messages": [
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": "Who is\n\nAlice?"},
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "tool_calls": [
+                        {"id": "call_a", "type": "function", "function": {"name": "tickets__find", "arguments": '{"query":"Ä"}'}},
+                        {"id": "b", "type": "function", "function": {"name": CUSTOMER_GET, "arguments": '{"id":7}'}},
+                    ],
+                },
+                {"role": "tool", "tool_call_id": "call_a", "content": "one"},
+                {"role": "tool", "tool_call_id": "b", "content": "Error: gone"},
+                {"role": "assistant", "content": "Done."},
+            ],
+            "max_tokens": 50,
+        }
+
+    def test_only_what_is_set_is_sent(self) -> None:
+        assert encode(request(tools=()), provider="p").keys() == {"model", "stream", "stream_options", "messages"}
+
+    def test_options(self) -> None:
+        got = body(options={"temperature": 0.2, "top_p": 0.9, "reasoning_effort": "low", "thinking_budget": 5})
+        assert (got["temperature"], got["top_p"], got["reasoning_effort"]) == (0.2, 0.9, "low")
+        assert "thinking_budget" not in got
+
+    def test_media_inline(self) -> None:
+        parts = (
+            Text("see"),
+            PICTURE,
+            Media("document", "application/pdf", b"\xff"),
+            Media("audio", "audio/x-wav", b"\x00"),
+            Media("audio", "audio/mpeg", b"\x00"),
+        )
+        assert body(Message("user", parts))["messages"][0]["content"] == [
+            {"type": "text", "text": "see"},
+            URL,
+            {"type": "file", "file": {"filename": "document.pdf", "file_data": "data:application/pdf;base64,/w=="}},
+            {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+            {"type": "input_audio", "input_audio": {"data": "AA==", "format": "mp3"}},
+        ]
+
+    @pytest.mark.parametrize(("kind", "media_type"), [("audio", "audio/ogg"), ("document", "text/csv"), ("video", "video/mp4")])
+    def test_media_that_the_wire_cannot_carry_is_refused_by_name(self, kind: Any, media_type: str) -> None:
+        with pytest.raises(InvalidRequest, match=f"{kind} .{media_type}"):
+            body(Message("user", (Media(kind, media_type, b""),)))
+
+    def test_media_that_tools_return_follow_their_results(self) -> None:
+        call, result = (
+            Message("assistant", (ToolCall("a", "t", {}),)),
+            ToolResult("a", (Text("one"), PICTURE, Media("video", "video/mp4", b""))),
+        )
+        returned = [
+            {"type": "text", "text": "The tools returned:"},
+            URL,
+            {"type": "text", "text": "[video left out: this model cannot take video/mp4]"},
+        ]
+        results = (call, Message("tool", (result,)))
+        alone = body(user("hi"), *results)["messages"]
+        assert alone[2:] == [{"role": "tool", "tool_call_id": "a", "content": "one"}, {"role": "user", "content": returned}]
+        answered = body(user("hi"), *results, Message("assistant", (Text("ok"),)))["messages"]
+        assert answered[3:] == [{"role": "user", "content": returned}, {"role": "assistant", "content": "ok"}]
+        followed = body(user("hi"), *results, user("and?"))["messages"]
+        assert followed[3:] == [{"role": "user", "content": [*returned, {"type": "text", "text": "and?"}]}]
+
+
+class TestDecode:
+    def test_text_and_parallel_calls(self) -> None:
+        got = fold(events(CHAT_TOOLS))
+        assert got.message() == Message(
+            "assistant",
+            (
+                Text("Ich prüfe beides. 🔎"),
+                ToolCall("call-1", "tickets__find", {"query": "Alice"}, None, sealed(id="call_a")),
+                ToolCall("call-2", "crm__customer.get", {"id": 7}, None, sealed(id="call_b")),
+            ),
+        )
+        assert got.finish == Finished(FinishReason.TOOL_CALLS, "tool_calls")
+        assert got.usage == Usage(200, 60, 300, None, None, 20)
+
+    def test_the_end_is_held_back_until_the_usage_is_in(self) -> None:
+        decoder = Decoder(request(), provider="p")
+        assert decoder.feed(HELLO + STOP) == [TextDelta(0, "Hello")]
+        assert decoder.feed(USAGE) == [REPORTED, STOPPED]
+        assert decoder.feed(DONE) == decoder.flush() == []
+        decoder.close()
+
+    def test_servers_that_leave_out_done_or_usage_or_both_are_believed(self) -> None:
+        assert events(HELLO, STOP, USAGE) == [TextDelta(0, "Hello"), REPORTED, STOPPED]
+        assert events(HELLO, STOP, DONE) == [TextDelta(0, "Hello"), STOPPED]
+        assert events(HELLO, STOP) == [TextDelta(0, "Hello"), STOPPED]
+        assert events(HELLO, STOP.rstrip(b"\n")) == [TextDelta(0, "Hello"), STOPPED]
+
+    def test_bug_11_no_finish_reason_is_no_success(self) -> None:
+        for rest in ([], [USAGE], [DONE], [USAGE, DONE]):
+            _, error = drain(Decoder(request(), provider="p"), [HELLO, *rest])
+            assert isinstance(error, StreamInterrupted)
+
+    def test_close_without_flush_never_hides_a_held_back_end(self) -> None:
+        decoder = Decoder(request(), provider="p")
+        decoder.feed(HELLO + STOP)
+        with pytest.raises(StreamInterrupted):
+            decoder.close()
+
+    def test_usage_in_every_chunk(self) -> None:
+        counts = [{"prompt_tokens": 5, "completion_tokens": n} for n in (1, 2, 3)]
+        got = events(
+            chat_chunk({"content": "a"}, usage=counts[0]),
+            chat_chunk({}, "stop", usage=counts[1]),
+            chat_chunk(choices=[], usage=counts[2]),
+            DONE,
+        )
+        assert got == [TextDelta(0, "a"), *(UsageReported(Usage(5, n)) for n in (1, 2, 3)), STOPPED]
+
+    def test_bug_13_choices_null_or_empty_and_azures_filter_chunks(self) -> None:
+        results = {"hate": {"filtered": False, "severity": "safe"}}
+        prompt = unnamed(
+            {"choices": [], "created": 0, "id": "", "model": "", "prompt_filter_results": [{"content_filter_results": results}]}
+        )
+        filtered = {"content_filter_offsets": {"start_offset": 0}, "content_filter_results": results, "finish_reason": None, "index": 0}
+        assert events(
+            prompt,
+            unnamed({"choices": None, "usage": None}),
+            unnamed({"choices": [filtered]}),
+            HELLO,
+            unnamed({"choices": [{**filtered, "delta": None}]}),
+            STOP,
+            unnamed({"choices": [filtered]}),
+            unnamed({}),
+            DONE,
+        ) == [TextDelta(0, "Hello"), STOPPED]
+
+    def test_azures_filter_may_overrule_the_end(self) -> None:
+        assert events(HELLO, STOP, chat_chunk({}, "content_filter"), DONE)[-1] == Finished(FinishReason.CONTENT_FILTER, "content_filter")
+
+    @pytest.mark.parametrize(
+        "thoughts",
+        [
+            [{"reasoning_content": "Let me"}, {"reasoning_content": " see", "content": None}],
+            [{"reasoning": "Let me"}, {"reasoning": " see"}],
+            [{"reasoning": "Let me", "reasoning_content": "Let me"}, {"reasoning": " see", "reasoning_content": " see"}],
+            [{"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Let me see"}]}]}],
+        ],
+    )
+    def test_reasoning_by_any_name_is_thinking_and_not_doubled(self, thoughts: list[dict[str, Any]]) -> None:
+        got = fold(events(*map(chat_chunk, thoughts), HELLO, STOP, DONE))
+        assert got.message().parts == (Thinking("Let me see"), Text("Hello"))
+
+    def test_reasoning_of_an_unknown_shape_is_passed_over(self) -> None:
+        assert events(chat_chunk({"reasoning": {"effort": "low"}}), HELLO, STOP, DONE) == [TextDelta(0, "Hello"), STOPPED]
+
+    def test_content_as_a_list_of_parts(self) -> None:
+        listed = chat_chunk({"content": [{"type": "text", "text": "Hello"}, {"type": "reference", "ids": [1]}]})
+        assert events(listed, STOP, DONE) == [TextDelta(0, "Hello"), STOPPED]
+
+    def test_thinking_text_and_calls_are_blocks_of_their_own(self) -> None:
+        call = {"index": 0, "id": "a", "function": {"name": "t", "arguments": ""}}
+        got = events(
+            chat_chunk({"reasoning": "hm"}),
+            chat_chunk({"tool_calls": [call]}),
+            HELLO,
+            chat_chunk({"tool_calls": [{**call, "id": "b"}]}),
+            STOP,
+            DONE,
+        )
+        assert [event.index for event in got[:-1]] == [0, 1, 2, 3]
+        assert got[0] == ThinkingDelta(0, "hm")
+
+    @pytest.mark.parametrize(
+        ("raw", "reason"),
+        [
+            ("stop", FinishReason.STOP),
+            ("length", FinishReason.LENGTH),
+            ("content_filter", FinishReason.CONTENT_FILTER),
+            ("tool_calls", FinishReason.OTHER),
+            ("eos", FinishReason.OTHER),
+        ],
+    )
+    def test_finish_reasons(self, raw: str, reason: FinishReason) -> None:
+        assert events(HELLO, chat_chunk({}, raw), DONE)[-1] == Finished(reason, raw)
+
+    def test_stop_with_calls_means_the_calls(self) -> None:
+        call = chat_chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "t", "arguments": "{}"}}]})
+        assert events(call, STOP, DONE)[-1] == Finished(FinishReason.TOOL_CALLS, "stop")
+        assert events(call, chat_chunk({}, "length"), DONE)[-1] == Finished(FinishReason.LENGTH, "length")
+
+    def test_a_refusal_is_text_with_its_own_reason(self) -> None:
+        got = events(chat_chunk({"refusal": "I cannot."}), STOP, DONE)
+        assert got == [TextDelta(0, "I cannot."), Finished(FinishReason.REFUSAL, "refusal")]
+        assert events(chat_chunk({"refusal": "I"}), chat_chunk({}, "length"), DONE)[-1].reason is FinishReason.LENGTH
+
+    @pytest.mark.parametrize(
+        ("failing", "error"),
+        [
+            (unnamed({"error": {"message": "slow", "type": "rate_limit_exceeded", "code": None}}), RateLimited),
+            (unnamed({"error": {"code": 429, "message": "slow"}, "choices": [{"delta": {}, "finish_reason": "error"}]}), RateLimited),
+            (unnamed({"error": "CUDA out of memory"}), Overloaded),
+            (chat_chunk({}, "error") + DONE, Overloaded),
+            (chat_chunk({}, "error"), Overloaded),
+        ],
+    )
+    def test_a_failure_in_the_stream_raises_and_keeps_what_came(self, failing: bytes, error: type[Exception]) -> None:
+        got, raised = drain(Decoder(request(), provider="p"), [HELLO + failing])
+        assert got == [TextDelta(0, "Hello")]
+        assert type(raised) is error

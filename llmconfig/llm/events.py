@@ -7,6 +7,7 @@ Tool arguments arrive as text pieces and are parsed once, at the end.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _NO_DATA: Mapping[str, Any] = {}
+_ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,20 @@ def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
         return _NO_DATA, None
     try:
         value: object = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _NO_DATA, text
-    return (cast("Mapping[str, Any]", value), None) if isinstance(value, dict) else (_NO_DATA, text)
+    if not isinstance(value, dict):
+        return _NO_DATA, text
+    arguments = cast("Mapping[str, Any]", value)
+    return (cast("Mapping[str, Any]", _storable(arguments)) if _ESCAPED.search(text) else arguments), None
+
+
+def _storable(value: object) -> object:
+    """NUL and halves of surrogate pairs, which a model can write as escapes and no database stores, as U+FFFD."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in cast("dict[str, object]", value).items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in cast("list[object]", value)]
+    return value

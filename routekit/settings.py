@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from routekit import env
 
@@ -71,7 +72,12 @@ def _database() -> dict[str, Any]:
     if not env.DATABASE_URL:
         env.HOME.mkdir(parents=True, exist_ok=True)
     url = env.DATABASE_URL or f"sqlite:///{env.HOME / 'routekit.sqlite3'}"
-    database: dict[str, Any] = environ.Env.db_url_config(url)
+    try:
+        database: dict[str, Any] = environ.Env.db_url_config(url)
+    except ValueError:
+        database = {}
+    if not database.get("ENGINE"):
+        raise ImproperlyConfigured("DATABASE_URL is not a database's address. Write it as postgres://USER:PASSWORD@HOST:PORT/NAME.")
     if "sqlite" in database["ENGINE"]:
         pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=15000; PRAGMA cache_size=-16000;"
         database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 15, "init_command": pragmas}
@@ -82,6 +88,7 @@ def _database() -> dict[str, Any]:
 
 
 DATABASES = {"default": _database()}
+MIGRATION_MODULES = {"knox": None}  # its own token table is swapped for ours, but its old migrations would make it all the same
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.REDIS_URL
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
@@ -115,6 +122,7 @@ SECURE_HSTS_PRELOAD = env.HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.HTTPS
 SESSION_COOKIE_NAME = "routekit_session"
+CSRF_FAILURE_VIEW = "routekit.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -131,9 +139,8 @@ CONTENT_SECURITY_POLICY = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * env.MAX_MESSAGE_CHARS + 64 * 1024
 STATIC_URL = "/static/"
-STATIC_ROOT = env.HOME / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing is collected
 WHITENOISE_AUTOREFRESH = False
 
 REST_FRAMEWORK = {
@@ -142,10 +149,10 @@ REST_FRAMEWORK = {
         "llmconfig.tenancy.rest.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["llmconfig.tenancy.rest.permissions.IsMember"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["llmconfig.tenancy.rest.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "llmconfig.tenancy.rest.pagination.NewestFirst",
-    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "llmconfig.tenancy.rest.schema.AutoSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -174,6 +181,7 @@ KEK = env.KEK
 DEMO = env.DEMO
 DEMO_SERVICE_URL = env.DEMO_SERVICE_URL
 PRIVATE_HOSTS = env.PRIVATE_HOSTS
+PROVIDER_KEYS = env.provider_keys  # a function: the keys themselves are no setting
 MAX_MESSAGE_CHARS = env.MAX_MESSAGE_CHARS
 MAX_STEPS = env.MAX_STEPS
 APPROVAL_TTL_S = env.APPROVAL_TTL_S
@@ -193,6 +201,7 @@ def _broker_url(redis_url: str) -> str:
     return "redis+socket://" + redis_url.removeprefix("unix://") if urlsplit(redis_url).scheme == "unix" else redis_url
 
 
+CELERY_APP = "routekit.celery.app"
 CELERY_BROKER_URL = _broker_url(REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "routekit"

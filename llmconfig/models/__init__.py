@@ -1,0 +1,17 @@
+"""The app's models."""
+
+from llmconfig.models.catalogue import ModelList
+from llmconfig.models.config import ConfigStatus, UserLLMConfig
+from llmconfig.tenancy.models import ApiToken, DataKey, IdempotencyRecord, Membership, Organization, User
+
+__all__ = [
+    "ApiToken",
+    "ConfigStatus",
+    "DataKey",
+    "IdempotencyRecord",
+    "Membership",
+    "ModelList",
+    "Organization",
+    "User",
+    "UserLLMConfig",
+]

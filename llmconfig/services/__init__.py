@@ -1,0 +1,72 @@
+"""What the API, the pages, the admin, commands and `agent` may ask of llmconfig. `__all__` is the surface."""
+
+from llmconfig.services.canary import kek_problem
+from llmconfig.services.catalogue import ModelRow, default_target, model_of, models_for, resolve_target
+from llmconfig.services.clients import Deployment, build_provider, deployment_for_run, preload_provider
+from llmconfig.services.configs import (
+    ConfigFields,
+    check_new_config,
+    config_for,
+    configs_for,
+    create_config,
+    delete_config,
+    update_config,
+    update_config_as_operator,
+)
+from llmconfig.services.connection import (
+    ConnectionResult,
+    note_result,
+    require_working,
+    test_config,
+    test_unsaved_config,
+)
+from llmconfig.services.demo import ensure_demo_config
+from llmconfig.services.fields import available_providers, effective_base_url, egress_policy, provider_of
+from llmconfig.services.pool import ClientPool, preload_providers
+from llmconfig.services.pricing import Cost, price_attempt
+from llmconfig.services.schemas import provider_row
+from llmconfig.services.secrets import open_credentials
+from llmconfig.services.shared_keys import import_env_keys
+from llmconfig.services.tokens import create_token, issue_token, revoke_token, tokens_for
+
+__all__ = [
+    "ClientPool",
+    "ConfigFields",
+    "ConnectionResult",
+    "Cost",
+    "Deployment",
+    "ModelRow",
+    "available_providers",
+    "build_provider",
+    "check_new_config",
+    "config_for",
+    "configs_for",
+    "create_config",
+    "create_token",
+    "default_target",
+    "delete_config",
+    "deployment_for_run",
+    "effective_base_url",
+    "egress_policy",
+    "ensure_demo_config",
+    "import_env_keys",
+    "issue_token",
+    "kek_problem",
+    "model_of",
+    "models_for",
+    "note_result",
+    "open_credentials",
+    "preload_provider",
+    "preload_providers",
+    "price_attempt",
+    "provider_of",
+    "provider_row",
+    "require_working",
+    "resolve_target",
+    "revoke_token",
+    "test_config",
+    "test_unsaved_config",
+    "tokens_for",
+    "update_config",
+    "update_config_as_operator",
+]

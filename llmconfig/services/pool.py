@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from llmconfig.models import UserLLMConfig
 from llmconfig.services.clients import Deployment, build_provider, preload_provider
+from llmconfig.services.pricing import preload_prices
 
 if TYPE_CHECKING:
     from llmconfig.llm import Provider
@@ -63,7 +64,8 @@ async def _close_later(client: Provider) -> None:
 
 
 def preload_providers() -> None:
-    """Import the SDKs of every provider that some enabled config uses."""
+    """Import the SDKs of every provider that some enabled config uses, and the price list."""
+    preload_prices()
     for slug in UserLLMConfig.objects.filter(is_enabled=True).values_list("provider_type", flat=True).distinct():
         try:
             preload_provider(slug)

@@ -1,0 +1,181 @@
+"""Shapes of configs, providers, models and tokens on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from llmconfig import services
+from llmconfig.api.fields import JSONObjectField, SecretField
+from llmconfig.models import ApiToken, ConfigStatus, UserLLMConfig
+from llmconfig.tenancy.models import Scope
+from llmconfig.tenancy.rest.serializers import StrictSerializer
+
+_INT32 = 2**31 - 1
+
+
+class _ConfigFieldsSerializer(StrictSerializer):
+    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    api_key = SecretField(help_text="Write only. Empty keeps what is stored.")
+    credentials = serializers.DictField(
+        child=SecretField(), required=False, write_only=True, help_text="Other fields that the provider marks writeOnly."
+    )
+    base_url = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    model = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    options = JSONObjectField(required=False)
+    is_default = serializers.BooleanField(required=False)
+    is_enabled = serializers.BooleanField(required=False)
+    shared = serializers.BooleanField(required=False)
+    priority = serializers.IntegerField(required=False, min_value=-_INT32, max_value=_INT32)
+    weight = serializers.IntegerField(required=False, min_value=0, max_value=_INT32)
+
+
+class NewConfigSerializer(_ConfigFieldsSerializer):
+    provider_type = serializers.CharField(max_length=40)
+
+
+class ConfigChangeSerializer(_ConfigFieldsSerializer):
+    provider_type = serializers.CharField(max_length=40, required=False, help_text="May only name what it is already.")
+
+
+class TestRequestSerializer(_ConfigFieldsSerializer):
+    """`{"id"}` alone, or the body of a config."""
+
+    __test__ = False  # not one of pytest's
+    id = serializers.UUIDField(required=False)
+    provider_type = serializers.CharField(max_length=40, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "id" in attrs:
+            for name in attrs.keys() - {"id"}:
+                raise serializers.ValidationError({name: "A saved config is tested as it stands: send its id alone."})
+        elif "provider_type" not in attrs:
+            raise serializers.ValidationError({"provider_type": serializers.ErrorDetail("This field is required.", "required")})
+        return attrs
+
+
+class ConfigSerializer(serializers.ModelSerializer[UserLLMConfig]):
+    """What a person may see of a config: never its key, only the hint."""
+
+    base_url = serializers.SerializerMethodField(help_text="The provider's own where none was set.")
+    status = serializers.ChoiceField(choices=ConfigStatus.choices, source="shown_status", read_only=True)
+    shared = serializers.BooleanField(read_only=True)
+    options = JSONObjectField(read_only=True)
+
+    class Meta:
+        model = UserLLMConfig
+        fields = [
+            "id",
+            "name",
+            "provider_type",
+            "api_key_hint",
+            "base_url",
+            "model",
+            "options",
+            "is_default",
+            "is_enabled",
+            "shared",
+            "priority",
+            "weight",
+            "status",
+            "status_detail",
+            "last_tested_at",
+            "last_latency_ms",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = fields
+
+    def get_base_url(self, config: UserLLMConfig) -> str:
+        return services.effective_base_url(config)
+
+
+class ListedModelSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]  # the stubs reserve the name
+    context_window = serializers.IntegerField(allow_null=True)
+    max_output_tokens = serializers.IntegerField(allow_null=True)
+
+
+class ConnectionErrorSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ConnectionResultSerializer(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+    latency_ms = serializers.IntegerField()
+    models = ListedModelSerializer(many=True)
+    error = ConnectionErrorSerializer(allow_null=True)
+
+
+class CapabilitiesSerializer(serializers.Serializer[Any]):
+    tools = serializers.BooleanField()
+    parallel_tools = serializers.BooleanField()
+    thinking = serializers.BooleanField()
+    structured_output = serializers.BooleanField()
+    inputs = serializers.ListField(child=serializers.CharField())
+
+
+class ProviderSerializer(serializers.Serializer[Any]):
+    """credential_schema and options_schema are JSON Schema; a write-only field is sealed and never shown again."""
+
+    slug = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the stubs reserve the name
+    is_demo = serializers.BooleanField()
+    default_base_url = serializers.CharField(allow_blank=True)
+    credential_schema = JSONObjectField()
+    options_schema = JSONObjectField()
+    capabilities = CapabilitiesSerializer()
+
+
+class PriceSerializer(serializers.Serializer[Any]):
+    input_per_mtok = serializers.CharField(help_text="Decimal, for a million tokens.")
+    output_per_mtok = serializers.CharField(help_text="Decimal, for a million tokens.")
+    currency = serializers.CharField()
+
+
+@extend_schema_serializer(component_name="Model")
+class ModelRowSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="`<config id>/<model>`")
+    provider = serializers.CharField()
+    model = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the stubs reserve the name
+    context_window = serializers.IntegerField(allow_null=True)
+    capabilities = CapabilitiesSerializer()
+    price = PriceSerializer(allow_null=True)
+    config = serializers.UUIDField()
+    config_name = serializers.CharField()
+
+
+class TokenSerializer(serializers.ModelSerializer[ApiToken]):
+    created_at = serializers.DateTimeField(source="created", read_only=True)
+    expires_at = serializers.DateTimeField(source="expiry", read_only=True, allow_null=True)
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices), read_only=True)
+
+    class Meta:
+        model = ApiToken
+        fields = ["id", "name", "scopes", "organization", "created_at", "expires_at", "last_used_at"]
+        read_only_fields = fields
+
+
+class CreatedTokenSerializer(TokenSerializer):
+    """token: the value, shown this once."""
+
+    token = serializers.SerializerMethodField()
+
+    class Meta(TokenSerializer.Meta):
+        fields = [*TokenSerializer.Meta.fields, "token"]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.CharField())
+    def get_token(self, row: ApiToken) -> str:
+        return str(self.context["value"])
+
+
+class NewTokenSerializer(StrictSerializer):
+    name = serializers.CharField(max_length=120)
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices), required=False, allow_empty=False)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)

@@ -1,0 +1,17 @@
+"""Addresses of configs, providers, models and tokens, under /api/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from llmconfig.api import catalogue, configs, tokens
+
+urlpatterns = [
+    path("user/llm-config", configs.ConfigList.as_view(), name="configs"),
+    path("user/llm-config/test", configs.ConfigTest.as_view(), name="config-test"),
+    path("user/llm-config/<uuid:id>", configs.ConfigDetail.as_view(), name="config"),
+    path("providers", catalogue.ProviderList.as_view(), name="providers"),
+    path("models", catalogue.ModelList.as_view(), name="models"),
+    path("tokens", tokens.TokenList.as_view(), name="tokens"),
+    path("tokens/<uuid:id>", tokens.TokenDetail.as_view(), name="token"),
+]

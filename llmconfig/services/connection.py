@@ -1,0 +1,145 @@
+""" "Test connection": asks the provider with a config's credentials, saved or not, and notes what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Unpack
+
+from django.utils import timezone
+
+from llmconfig.llm import ModelInfo, ProviderError, ProviderTimeout
+from llmconfig.models import ConfigStatus, ModelList, UserLLMConfig
+from llmconfig.services.clients import UNREADABLE, build_provider
+from llmconfig.services.configs import ConfigFields, check_new_config, config_for
+from llmconfig.services.fields import provider_of, required_secrets
+from llmconfig.services.secrets import credentials_from, has_required_secrets, open_credentials
+from llmconfig.tenancy.errors import Invalid
+from llmconfig.vault import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from llmconfig.llm import Credentials, Provider, Secret
+    from llmconfig.tenancy.caller import Caller
+
+DEADLINE_S: Final = 20.0
+_STATUS_OF: Final[Mapping[str, ConfigStatus]] = {
+    "authentication_failed": ConfigStatus.INVALID,
+    "permission_denied": ConfigStatus.INVALID,
+    "model_not_found": ConfigStatus.INVALID,
+    "invalid_request": ConfigStatus.INVALID,
+    "quota_exhausted": ConfigStatus.QUOTA_EXHAUSTED,
+    "unreadable": ConfigStatus.UNREADABLE,
+    "missing_key": ConfigStatus.MISSING_KEY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionResult:
+    """error_kind is "" when it went well; models then holds what these credentials may use."""
+
+    latency_ms: int
+    models: Sequence[ModelInfo] = ()
+    error_kind: str = ""
+    error_detail: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.error_kind
+
+    def as_dict(self) -> dict[str, Any]:
+        error = None if self.ok else {"kind": self.error_kind, "detail": self.error_detail}
+        return {"ok": self.ok, "latency_ms": self.latency_ms, "models": model_entries(self.models), "error": error}
+
+
+class TestRefused(Invalid):
+    """A config that was to be saved only if it works does not."""
+
+    default_code = "test_failed"
+
+
+def model_entries(models: Sequence[ModelInfo]) -> list[dict[str, Any]]:
+    return [
+        {"id": each.id, "label": each.label, "context_window": each.context_window, "max_output_tokens": each.max_output_tokens}
+        for each in models
+    ]
+
+
+def test_config(*, caller: Caller, id: UUID) -> ConnectionResult:
+    """Test a saved config: keeps its status, when it was tested and the models it listed. Network; never within a transaction."""
+    config = config_for(caller, id)
+    result = _test_saved(config)
+    note_result(config, result)
+    return result
+
+
+def test_unsaved_config(*, caller: Caller, **fields: Unpack[ConfigFields]) -> ConnectionResult:
+    """Test what a form holds; nothing is saved. Raises `Invalid` and `Forbidden` for what could not be saved either."""
+    provider = check_new_config(caller=caller, **fields)
+    secrets: dict[str, Secret] = {name: secret for name, secret in fields.get("credentials", {}).items() if secret}
+    if api_key := fields.get("api_key"):
+        secrets["api_key"] = api_key
+    credentials = credentials_from(provider, base_url=fields.get("base_url", ""), secrets=secrets, options=fields.get("options", {}))
+    return _ask(provider, credentials, fields.get("model", ""))
+
+
+def require_working(*, caller: Caller, **fields: Unpack[ConfigFields]) -> ConnectionResult:
+    """`?validate=true`: raises `TestRefused` with what the provider said."""
+    result = test_unsaved_config(caller=caller, **fields)
+    if not result.ok:
+        raise TestRefused(result.error_detail, code=result.error_kind)
+    return result
+
+
+def note_result(config: UserLLMConfig, result: ConnectionResult) -> None:
+    """A passing trouble (a timeout, an overloaded server) leaves the status as it was; the detail tells of it."""
+    now = timezone.now()
+    changes: dict[str, Any] = {"last_tested_at": now, "last_latency_ms": result.latency_ms, "status_detail": result.error_detail[:1000]}
+    if result.ok:
+        changes["status"] = ConfigStatus.VALID
+        ModelList.objects.update_or_create(
+            config=config, defaults={"organization_id": config.organization_id, "entries": model_entries(result.models), "fetched_at": now}
+        )
+    elif status := _STATUS_OF.get(result.error_kind):
+        changes["status"] = status
+    same_secret = UserLLMConfig.objects.filter(pk=config.pk, secret_version=config.secret_version)
+    same_secret.update(**changes)  # a key rotated meanwhile was not the one tested
+
+
+def _test_saved(config: UserLLMConfig) -> ConnectionResult:
+    provider = provider_of(config.provider_type)
+    if not has_required_secrets(config, required_secrets(provider)):
+        return ConnectionResult(0, error_kind="missing_key", error_detail="This config has no key. Enter one and test again.")
+    try:
+        credentials = open_credentials(config)
+    except Unreadable:
+        return ConnectionResult(0, error_kind="unreadable", error_detail=f"The key cannot be opened. {UNREADABLE}")
+    return _ask(provider, credentials, config.model)
+
+
+def _ask(provider: type[Provider], credentials: Credentials, model: str) -> ConnectionResult:
+    provider.preload()
+    started = time.monotonic()
+    try:
+        models = asyncio.run(_check(provider.slug, credentials, model))
+    except ProviderError as error:
+        return ConnectionResult(_ms_since(started), error_kind=error.kind, error_detail=error.message)
+    return ConnectionResult(_ms_since(started), models=models)
+
+
+async def _check(slug: str, credentials: Credentials, model: str) -> Sequence[ModelInfo]:
+    client = build_provider(slug, credentials)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            return await client.check(model)
+    except TimeoutError:
+        raise ProviderTimeout(f"No answer within {DEADLINE_S:.0f} seconds.") from None
+    finally:
+        await client.aclose()
+
+
+def _ms_since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

@@ -1,0 +1,134 @@
+"""What a config may hold, judged by its provider's own fields: credentials, options, base URL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from llmconfig import registry
+from llmconfig.net import EgressPolicy, UrlForbidden, check_url
+from llmconfig.tenancy.errors import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmconfig.llm import CredentialField, Provider, Secret
+    from llmconfig.models import UserLLMConfig
+
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "url": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
+
+
+def egress_policy() -> EgressPolicy:
+    return EgressPolicy(frozenset(settings.PRIVATE_HOSTS))
+
+
+def provider_of(provider_type: str) -> type[Provider]:
+    """Raises `Invalid`. The demo provider is one of them only where it is switched on."""
+    try:
+        found = registry.provider_class(provider_type)
+    except LookupError:
+        raise Invalid(f"There is no provider “{provider_type[:40]}”.", code="unknown_provider", attr="provider_type") from None
+    if found.is_demo and not settings.DEMO:
+        raise Invalid("The demo provider is switched off here.", code="unknown_provider", attr="provider_type")
+    return found
+
+
+def available_providers() -> list[type[Provider]]:
+    return [each for each in registry.all_providers() if settings.DEMO or not each.is_demo]
+
+
+def effective_base_url(config: UserLLMConfig) -> str:
+    """Where requests of this config go: its own base URL, or its provider's."""
+    try:
+        return config.base_url or registry.provider_class(config.provider_type).default_base_url
+    except LookupError:
+        return ""
+
+
+def secret_fields(provider: type[Provider]) -> tuple[CredentialField, ...]:
+    """Write-only fields besides `api_key`: what `credentials` may name."""
+    return tuple(field for field in provider.fields if field.write_only and field.name != "api_key")
+
+
+def connection_fields(provider: type[Provider]) -> tuple[CredentialField, ...]:
+    """Fields the client is built with that are no secret (an API version, a region); kept in `options`."""
+    return tuple(field for field in provider.fields if not field.write_only and field.name not in {"base_url", "model"})
+
+
+def takes_key(provider: type[Provider]) -> bool:
+    return any(field.name == "api_key" for field in provider.fields)
+
+
+def required_secrets(provider: type[Provider]) -> list[str]:
+    return [field.name for field in provider.fields if field.write_only and field.required]
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: where a key goes. Two spellings of one origin are equal."""
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def check_base_url(provider: type[Provider], base_url: str) -> None:
+    """Empty is the provider's own address, where it has one. Raises `Invalid`."""
+    if not base_url:
+        if not provider.default_base_url and not provider.is_demo:
+            raise Invalid(f"{provider.label} needs a base URL.", code="required", attr="base_url")
+        return
+    try:
+        check_url(base_url, egress_policy())
+    except UrlForbidden as error:
+        raise Invalid(str(error), code="forbidden_url", attr="base_url") from None
+
+
+def check_secrets(provider: type[Provider], api_key: Secret | None, credentials: Mapping[str, Secret]) -> None:
+    """Names and shapes only; whether a key is right, its provider knows."""
+    if api_key and not takes_key(provider):
+        raise Invalid(f"{provider.label} takes no API key.", code="unknown_field", attr="api_key")
+    if api_key and not _header_safe(api_key.reveal()):
+        raise Invalid("An API key is one line of ASCII characters, without spaces.", code="invalid", attr="api_key")
+    known = {field.name for field in secret_fields(provider)}
+    for name in credentials:
+        if name not in known:
+            raise Invalid(f"{provider.label} knows no such credential.", code="unknown_field", attr=f"credentials.{name}")
+
+
+def check_options(provider: type[Provider], options: Mapping[str, Any]) -> None:
+    """Raises `Invalid` for an option that the provider does not know, or of another type."""
+    known = {field.name: field for field in (*connection_fields(provider), *provider.options)}
+    for name, value in options.items():
+        field = known.get(name)
+        if field is None:
+            raise Invalid(f"{provider.label} has no option “{name[:60]}”.", code="unknown_field", attr=f"options.{name}")
+        _check_value(field, value)
+
+
+def require_options(provider: type[Provider], options: Mapping[str, Any]) -> None:
+    for field in connection_fields(provider):
+        if field.required and field.default is None and not options.get(field.name):
+            raise Invalid(f"{provider.label} needs this.", code="required", attr=f"options.{field.name}")
+
+
+def _check_value(field: CredentialField, value: Any) -> None:
+    attr = f"options.{field.name}"
+    if not isinstance(value, _TYPES[field.type]) or (isinstance(value, bool) and field.type != "boolean"):
+        raise Invalid(f"{field.label} must be a {'text' if field.type in {'string', 'url'} else field.type}.", attr=attr)
+    if field.choices and value not in field.choices:
+        raise Invalid(f"{field.label} must be one of {', '.join(field.choices)}.", code="invalid_choice", attr=attr)
+    if field.type == "url":
+        try:
+            check_url(str(value), egress_policy())
+        except UrlForbidden as error:
+            raise Invalid(str(error), code="forbidden_url", attr=attr) from None
+
+
+def _header_safe(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text

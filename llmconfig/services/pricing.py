@@ -1,0 +1,110 @@
+"""What a call cost and what a model costs, from the bundled price list. An unknown price is None, never 0.
+
+The list is genai-prices' snapshot as installed; its updater is never started, so that a price has a version and no call home.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from llmconfig.services.demo import DEMO_SLUG
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from llmconfig.llm import Usage
+
+CURRENCY: Final = "USD"
+_LISTED_AS: Final = {"anthropic": "anthropic", "openai": "openai", "azure_openai": "azure", "gemini": "google"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """amount: in `currency`, or None when it cannot be known. version: which price list said so."""
+
+    amount: Decimal | None
+    currency: str = CURRENCY
+    version: str = ""
+    evidence: Literal["measured", "estimated", "unknown"] = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """One model of the price list; None where it does not say. Prices are those of the first tier."""
+
+    label: str
+    context_window: int | None
+    input_per_mtok: Decimal | None
+    output_per_mtok: Decimal | None
+
+    def price(self) -> dict[str, str] | None:
+        if self.input_per_mtok is None or self.output_per_mtok is None:
+            return None
+        return {"input_per_mtok": str(self.input_per_mtok), "output_per_mtok": str(self.output_per_mtok), "currency": CURRENCY}
+
+
+def price_attempt(*, provider_type: str, model: str, usage: Usage, at: datetime, base_url: str = "") -> Cost:
+    """at: when the request was sent; prices change over time. base_url tells who an OpenAI-compatible server is."""
+    if provider_type == DEMO_SLUG:
+        return Cost(Decimal(0), version="demo", evidence="measured")
+    found = _find(provider_type, model, base_url)
+    if found is None or not usage.is_known:
+        return Cost(None)
+    provider, listed = found
+    if _price(listed, "input_mtok", at) is None or _price(listed, "output_mtok", at) is None:
+        return Cost(None)
+    calculated = listed.calc_price(_billed(usage), provider, genai_request_timestamp=at)
+    return Cost(calculated.total_price, version=f"genai-prices {version('genai-prices')}", evidence="measured")
+
+
+def look_up(provider_type: str, model: str, *, at: datetime, base_url: str = "") -> ListedModel | None:
+    if provider_type == DEMO_SLUG:
+        return ListedModel("Demo model", None, Decimal(0), Decimal(0))
+    found = _find(provider_type, model, base_url)
+    if found is None:
+        return None
+    listed = found[1]
+    return ListedModel(listed.name or model, listed.context_window, _price(listed, "input_mtok", at), _price(listed, "output_mtok", at))
+
+
+def preload_prices() -> None:
+    """Read the price list; half a second the first time, so never on an event loop."""
+    import_module("genai_prices.data_snapshot").get_snapshot()
+
+
+def _find(provider_type: str, model: str, base_url: str) -> tuple[Any, Any] | None:
+    """(provider, model) of the price list; by base URL where the provider type is only a protocol."""
+    listed_as = _LISTED_AS.get(provider_type)
+    if not model or (listed_as is None and not base_url):
+        return None
+    snapshot = import_module("genai_prices.data_snapshot").get_snapshot()  # half a second, so not at start
+    try:
+        found: tuple[Any, Any] = snapshot.find_provider_model(model, None, listed_as, None if listed_as else base_url)
+    except LookupError:
+        return None
+    return found
+
+
+def _price(listed: Any, name: str, at: datetime) -> Decimal | None:
+    if not listed.prices:
+        return None
+    price = getattr(listed.get_prices(at), name, None)
+    base: Decimal | None = getattr(price, "base", price)
+    return base
+
+
+def _billed(usage: Usage) -> Any:
+    """Our buckets are disjoint; the price list's input includes cache reads and writes."""
+    reads, writes = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+    counts = {
+        "input_tokens": (usage.input_tokens or 0) + reads + writes,
+        "output_tokens": usage.output_tokens or 0,
+        "cache_read_tokens": reads,
+        "cache_write_tokens": writes,
+        "cache_write_1h_tokens": usage.cache_write_1h_tokens or 0,
+    }
+    return import_module("genai_prices").Usage(**counts)

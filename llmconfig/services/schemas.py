@@ -1,0 +1,47 @@
+"""A provider's fields as JSON Schema 2020-12: the settings form and API clients derive from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llmconfig.llm import CredentialField, Provider
+
+
+def provider_row(provider: type[Provider]) -> dict[str, Any]:
+    """A row of GET /api/providers."""
+    return {
+        "slug": provider.slug,
+        "label": provider.label,
+        "is_demo": provider.is_demo,
+        "default_base_url": provider.default_base_url,
+        "credential_schema": json_schema(provider.fields),
+        "options_schema": json_schema(provider.options),
+        "capabilities": provider.capabilities.as_dict(),
+    }
+
+
+def json_schema(fields: Iterable[CredentialField]) -> dict[str, Any]:
+    listed = list(fields)
+    return {
+        "type": "object",
+        "properties": {field.name: _property(field) for field in listed},
+        "required": [field.name for field in listed if field.required],
+        "additionalProperties": False,
+    }
+
+
+def _property(field: CredentialField) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string", "format": "uri"} if field.type == "url" else {"type": field.type}
+    schema["title"] = field.label
+    if field.help:
+        schema["description"] = field.help
+    if field.default is not None:
+        schema["default"] = field.default
+    if field.choices:
+        schema["enum"] = list(field.choices)
+    if field.write_only:
+        schema["writeOnly"] = True
+    return schema

@@ -1,0 +1,85 @@
+"""From one shared key in the environment to configs: the way in for whoever had `ANTHROPIC_API_KEY` and a script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from llmconfig import registry
+from llmconfig.llm import Secret
+from llmconfig.models import UserLLMConfig
+from llmconfig.services.configs import ConfigFields, create_config
+from llmconfig.tenancy.caller import Caller, caller_for
+from llmconfig.tenancy.errors import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from llmconfig.tenancy.models import User
+
+_KEY, _URL = "api_key", "base_url"
+# provider type, name of the config, variable of each field; the first variable is the one that must be there
+_SOURCES: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
+    ("anthropic", "Anthropic", {_KEY: "ANTHROPIC_API_KEY", _URL: "ANTHROPIC_BASE_URL"}),
+    ("openai", "OpenAI", {_KEY: "OPENAI_API_KEY", _URL: "OPENAI_BASE_URL"}),
+    ("gemini", "Gemini", {_KEY: "GEMINI_API_KEY"}),
+    (
+        "azure_openai",
+        "Azure OpenAI",
+        {_KEY: "AZURE_OPENAI_API_KEY", _URL: "AZURE_OPENAI_ENDPOINT", "api_version": "AZURE_OPENAI_API_VERSION"},
+    ),
+    ("ollama", "Ollama", {_URL: "OLLAMA_HOST"}),
+)
+_OLLAMA_PORT: Final = 11434
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of one key. problem: why there is no config, a whole sentence."""
+
+    name: str
+    config: UserLLMConfig | None = None
+    problem: str = ""
+
+
+def import_env_keys(*, user: User, variables: Mapping[str, str]) -> list[Imported]:
+    """One config of the user's for each key that is set. What the user has already is left alone; what is refused stops no other."""
+    caller = caller_for(user)
+    have = set(UserLLMConfig.objects.owned_by(caller).values_list("provider_type", "name"))
+    return [_import(caller, fields) for fields in _found(variables) if (fields["provider_type"], fields["name"]) not in have]
+
+
+def _import(caller: Caller, fields: ConfigFields) -> Imported:
+    try:
+        return Imported(fields["name"], create_config(caller=caller, **fields))
+    except ServiceError as error:
+        return Imported(fields["name"], problem=error.detail)
+
+
+def _found(variables: Mapping[str, str]) -> Iterator[ConfigFields]:
+    known = {provider.slug for provider in registry.all_providers()}
+    for provider_type, label, names in _SOURCES:
+        values = {field: variables[variable].strip() for field, variable in names.items() if variables.get(variable)}
+        if next(iter(names)) not in values:
+            continue
+        fields = ConfigFields(name=f"{label} (from the environment)", provider_type=provider_type)
+        if _KEY in values:
+            fields["api_key"] = Secret(values[_KEY])
+        if _URL in values:
+            fields["base_url"] = _ollama_url(values[_URL]) if provider_type == "ollama" else values[_URL].rstrip("/")
+        if "api_version" in values:
+            fields["options"] = {"api_version": values["api_version"]}
+        if provider_type not in known and provider_type == "ollama":
+            fields["provider_type"], fields["base_url"] = "openai_compatible", f"{fields['base_url']}/v1"
+        if fields["provider_type"] in known:
+            yield fields
+
+
+def _ollama_url(text: str) -> str:
+    """OLLAMA_HOST may be a URL, `host`, `host:port` or `:port`, and may name the address that the server listens on."""
+    parts = urlsplit(text if "://" in text else f"//{text}")
+    host = parts.hostname or "127.0.0.1"
+    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  # compared, not bound
+    port = parts.port or ({"http": 80, "https": 443}.get(parts.scheme) or _OLLAMA_PORT)
+    return f"{parts.scheme or 'http'}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -1,0 +1,112 @@
+"""Who asks, for which organization, and what that allows: the table of roles in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from llmconfig.tenancy.errors import Forbidden
+from llmconfig.tenancy.models import ApiToken, Membership, Organization, Role, Scope, User, all_scopes
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpRequest
+    from rest_framework.request import Request
+
+SESSION_ORGANIZATION: Final = "organization"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """scopes: those of the token; a session has all of them."""
+
+    user: User
+    organization: Organization
+    role: Role
+    scopes: frozenset[str]
+    token_id: UUID | None = None
+
+    @property
+    def principal(self) -> str:
+        """Whose idempotency keys these are: the token's, or the user's in this organization."""
+        return f"token:{self.token_id}" if self.token_id else f"user:{self.user.pk}:{self.organization.pk.hex[:8]}"
+
+    def require(self, action: Action) -> None:
+        if not allows(self, action):
+            raise Forbidden(f"Your role here ({self.role.label.lower()}) or your token's scopes do not allow this.")
+
+
+_MEMBERS: Final = frozenset({Role.MEMBER, Role.ADMIN, Role.OWNER})
+_ADMINS: Final = frozenset({Role.ADMIN, Role.OWNER})
+
+
+class Action(Enum):
+    """(roles that may, the scope that a token needs)"""
+
+    SEE = ("see", frozenset(Role), Scope.READ)
+    READ_OWN = ("read own", _MEMBERS, Scope.READ)
+    RUN = ("run", _MEMBERS, Scope.RUN)
+    MANAGE_OWN = ("manage own", _MEMBERS, Scope.ADMIN)
+    SEE_ALL_USAGE = ("see all usage", frozenset({Role.AUDITOR, Role.ADMIN, Role.OWNER}), Scope.READ)
+    SHARE = ("share", _ADMINS, Scope.ADMIN)
+    OWN_ORGANIZATION = ("own organization", frozenset({Role.OWNER}), Scope.ADMIN)
+
+    def __init__(self, label: str, roles: frozenset[Role], scope: Scope) -> None:
+        self.label, self.roles, self.scope = label, roles, scope
+
+
+_INCLUDED_IN: Final = {
+    Scope.READ: frozenset({Scope.READ, Scope.RUN, Scope.ADMIN}),
+    Scope.RUN: frozenset({Scope.RUN, Scope.ADMIN}),
+    Scope.ADMIN: frozenset({Scope.ADMIN}),
+}
+
+
+def allows(caller: Caller, action: Action) -> bool:
+    return caller.role in action.roles and not _INCLUDED_IN[action.scope].isdisjoint(caller.scopes)
+
+
+def find_caller(request: HttpRequest | Request) -> Caller | None:
+    """The caller of a request, or None for an anonymous one and for a user without a membership. Two queries at most, once a request."""
+    known: Caller | None = vars(request).get("caller")
+    if known is None:
+        known = _find(request)
+        vars(request)["caller"] = known
+    return known
+
+
+def caller_of(request: HttpRequest | Request) -> Caller:
+    """Like `find_caller`, for code that runs behind a gate. Raises `Forbidden`."""
+    if caller := find_caller(request):
+        return caller
+    raise Forbidden("You are not a member of an organization. Ask its owner to invite you.")
+
+
+def caller_for(user: User, organization: Organization | None = None) -> Caller:
+    """A caller outside any request: commands and tasks. organization: the user's first by default. Raises `Forbidden`."""
+    memberships = user.memberships.select_related("organization")
+    membership = (memberships.filter(organization=organization) if organization else memberships).first()
+    if membership is None:
+        raise Forbidden(f"{user.get_username()} is not a member of {organization or 'any organization'}.")
+    return _caller(user, membership, all_scopes(), None)
+
+
+def _find(request: Any) -> Caller | None:
+    user = request.user
+    if not isinstance(user, User):
+        return None
+    memberships = user.memberships.select_related("organization")
+    token = getattr(request, "auth", None)
+    if isinstance(token, ApiToken):
+        bound = memberships.filter(organization=token.organization_id).first()
+        return _caller(user, bound, token.scopes, token.id) if bound else None
+    chosen = getattr(request, "session", {}).get(SESSION_ORGANIZATION)
+    every = list(memberships)
+    membership = next((each for each in every if str(each.organization_id) == chosen), every[0] if every else None)
+    return _caller(user, membership, all_scopes(), None) if membership else None
+
+
+def _caller(user: User, membership: Membership, scopes: list[str], token_id: UUID | None) -> Caller:
+    return Caller(user, membership.organization, Role(membership.role), frozenset(scopes), token_id)

@@ -1,0 +1,48 @@
+"""From an exception to `{"type", "errors": [{"code", "detail", "attr"}]}`.
+
+Services raise `tenancy.errors`; what they name maps here to its status. Losing Valkey or the database is a 503 with Retry-After.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import InterfaceError, OperationalError
+from drf_standardized_errors import handler
+from rest_framework import exceptions
+
+from llmconfig.tenancy.errors import BudgetExhausted, Conflict, Forbidden, Invalid, NotFound, ServiceError, Unavailable
+
+__all__ = ["BudgetExhausted", "Conflict", "ExceptionHandler", "Forbidden", "Invalid", "NotFound", "ServiceError", "Unavailable"]
+
+_DATABASE_AWAY: Final = (OperationalError, InterfaceError)
+
+
+class ExceptionHandler(handler.ExceptionHandler):
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        if isinstance(exc, _DATABASE_AWAY) or _is_valkey_away(exc):
+            exc = Unavailable()
+        if isinstance(exc, ObjectDoesNotExist):
+            return exceptions.NotFound()
+        if isinstance(exc, ServiceError):
+            return _api_exception(exc)
+        known: Exception = super().convert_known_exceptions(exc)
+        return known
+
+
+def _is_valkey_away(exc: Exception) -> bool:
+    """By the client's own classes, but only if it is loaded: it takes a quarter of a second, and until then it raises nothing."""
+    errors = sys.modules.get("redis.exceptions")
+    return errors is not None and isinstance(exc, (errors.ConnectionError, errors.TimeoutError))
+
+
+def _api_exception(error: ServiceError) -> exceptions.APIException:
+    if isinstance(error, Invalid):
+        return exceptions.ValidationError({error.attr or "non_field_errors": [exceptions.ErrorDetail(error.detail, error.code)]})
+    converted: Any = exceptions.APIException(error.detail, error.code)
+    converted.status_code = error.status
+    if isinstance(error, Unavailable):
+        converted.wait = error.retry_after
+    return converted  # type: ignore[no-any-return]

@@ -1,0 +1,124 @@
+"""The admin: every screen opens, and none shows a key, a digest or a ciphertext."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from llmconfig import services
+from llmconfig.llm import Secret
+from llmconfig.models import ApiToken, UserLLMConfig
+from llmconfig.tenancy.accounts import create_user_with_organization
+from llmconfig.tenancy.keys import data_key_for
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.llmconfig.people import Person
+
+pytestmark = pytest.mark.django_db
+CANARY, NEXT_CANARY = "sk-ant-canary-0123456789wxyz", "sk-ant-second-0123456789abcd"
+CONFIGS = "/admin/llmconfig/userllmconfig/"
+PAGES = [f"/admin/llmconfig/{model}/" for model in ("userllmconfig", "organization", "membership", "user", "apitoken")]
+
+
+@pytest.fixture
+def config(alice: Person) -> UserLLMConfig:
+    return services.create_config(caller=alice.caller, provider_type="anthropic", api_key=Secret(CANARY))
+
+
+@pytest.fixture
+def operator(client: Client, db: None) -> Client:
+    client.force_login(create_user_with_organization(username="root", is_superuser=True))
+    return client
+
+
+def form(config: UserLLMConfig, **changed: object) -> dict[str, object]:
+    fields = {
+        "name": config.name,
+        "base_url": "",
+        "model": "",
+        "options": "{}",
+        "is_enabled": "on",
+        "priority": 0,
+        "weight": 1,
+        "new_key": "",
+    }
+    return fields | changed
+
+
+def secrets_of(config: UserLLMConfig) -> list[str]:
+    token = ApiToken.objects.get()
+    return [CANARY, config.api_key.text, token.digest, token.token_key, data_key_for(config.organization_id).material.hex()]
+
+
+def test_no_screen_shows_a_secret(operator: Client, alice: Person, config: UserLLMConfig) -> None:
+    alice.client()
+    ids = [config.pk, alice.organization.pk, alice.user.memberships.get().pk, alice.user.pk, ApiToken.objects.get().pk]
+    urls = ["/admin/", *PAGES, *(f"{page}{id}/change/" for page, id in zip(PAGES, ids, strict=True)), f"{CONFIGS}{config.pk}/history/"]
+    for url in urls:
+        answer = operator.get(url)
+        assert answer.status_code == 200, url
+        assert not [secret for secret in secrets_of(config) if secret in answer.content.decode()], url
+    assert "…wxyz" in operator.get(CONFIGS).content.decode()
+
+
+def test_a_new_key_goes_in_and_is_not_seen_again(operator: Client, config: UserLLMConfig) -> None:
+    answer = operator.post(f"{CONFIGS}{config.pk}/change/", form(config, new_key=NEXT_CANARY), follow=True)
+    assert NEXT_CANARY not in answer.content.decode()
+    config.refresh_from_db()
+    assert (config.api_key_hint, config.secret_version, config.status) == ("…abcd", 2, "untested")
+    assert services.open_credentials(config).api_key.reveal() == NEXT_CANARY
+    assert NEXT_CANARY not in operator.get(f"{CONFIGS}{config.pk}/history/").content.decode()
+
+
+def test_an_empty_key_keeps_the_present_one(operator: Client, config: UserLLMConfig) -> None:
+    operator.post(f"{CONFIGS}{config.pk}/change/", form(config, name="Renamed"))
+    config.refresh_from_db()
+    assert (config.name, config.secret_version) == ("Renamed", 1)
+    assert services.open_credentials(config).api_key.reveal() == CANARY
+
+
+def test_another_host_clears_the_key_here_too(operator: Client, config: UserLLMConfig) -> None:
+    operator.post(f"{CONFIGS}{config.pk}/change/", form(config, base_url="https://gateway.example.com"))
+    config.refresh_from_db()
+    assert (config.status, bool(config.api_key)) == ("missing_key", False)
+
+
+@pytest.mark.parametrize("changed", [{"base_url": "http://10.0.0.7"}, {"options": '{"nope": 1}'}, {"new_key": "two words"}])
+def test_the_same_refusals_as_everywhere(operator: Client, config: UserLLMConfig, changed: dict[str, object]) -> None:
+    answer = operator.post(f"{CONFIGS}{config.pk}/change/", form(config, **changed))
+    assert answer.status_code == 200
+    assert "errornote" in answer.content.decode()
+    config.refresh_from_db()
+    assert (config.base_url, config.options, config.secret_version) == ("", {}, 1)
+
+
+def test_under_another_kek_nothing_is_overwritten(operator: Client, config: UserLLMConfig, settings) -> None:
+    settings.KEK = "restored-under-another-kek-0123456789"
+    answer = operator.post(f"{CONFIGS}{config.pk}/change/", form(config, new_key=NEXT_CANARY))
+    assert "KEK" in answer.content.decode()
+    assert UserLLMConfig.objects.get().api_key == config.api_key
+
+
+def test_enable_and_disable(operator: Client, config: UserLLMConfig) -> None:
+    for action, enabled in (("disable", False), ("enable", True)):
+        operator.post(CONFIGS, {"action": action, "_selected_action": [str(config.pk)]})
+        config.refresh_from_db()
+        assert config.is_enabled is enabled
+
+
+def test_configs_and_tokens_are_not_made_here(operator: Client) -> None:
+    for page in (CONFIGS, "/admin/llmconfig/apitoken/"):
+        assert operator.get(f"{page}add/").status_code == 403
+
+
+def test_lists_take_a_fixed_number_of_queries(
+    operator: Client, alice: Person, config: UserLLMConfig, django_assert_max_num_queries
+) -> None:
+    for number in range(5):
+        services.create_config(caller=alice.caller, provider_type="anthropic", api_key=Secret(CANARY), name=f"config {number}")
+    for page in PAGES:
+        with django_assert_max_num_queries(8):
+            operator.get(page)

@@ -1,0 +1,113 @@
+""" "Test connection", against a server that speaks the vendor's API."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from llmconfig import services
+from llmconfig.llm import Secret
+from llmconfig.models import ModelList, UserLLMConfig
+from llmconfig.services import connection
+from llmconfig.tenancy.errors import Invalid
+
+if TYPE_CHECKING:
+    from tests.fakes.server import FakeVendor
+    from tests.llmconfig.people import Person
+
+pytestmark = pytest.mark.django_db
+KEY = Secret("sk-ant-right-key-0123")
+WRONG = Secret("sk-ant-wrong-key-0123")
+
+
+def make(alice: Person, vendor: FakeVendor, **fields: object) -> UserLLMConfig:
+    return services.create_config(
+        caller=alice.caller, **{"provider_type": "anthropic", "api_key": KEY, "base_url": vendor.base_url, **fields}
+    )
+
+
+def test_a_good_key_is_valid_and_lists_models(alice: Person, vendor: FakeVendor) -> None:
+    config = make(alice, vendor)
+    result = services.test_config(caller=alice.caller, id=config.pk)
+    assert result.ok
+    assert [model.id for model in result.models] == vendor.models
+    config.refresh_from_db()
+    assert (config.status, config.status_detail) == ("valid", "")
+    assert config.last_tested_at is not None
+    assert [entry["id"] for entry in ModelList.objects.get(config=config).entries] == vendor.models
+    assert services.model_of(UserLLMConfig.objects.get()) == vendor.models[0]
+
+
+def test_a_wrong_key_is_invalid_and_not_echoed(alice: Person, vendor: FakeVendor) -> None:
+    config = make(alice, vendor, api_key=WRONG)
+    result = services.test_config(caller=alice.caller, id=config.pk)
+    assert (result.ok, result.error_kind) == (False, "authentication_failed")
+    assert result.error_detail.startswith("Anthropic refused this key (401)")
+    assert WRONG.reveal() not in result.error_detail
+    config.refresh_from_db()
+    assert (config.status, config.status_detail) == ("invalid", result.error_detail)
+
+
+def test_a_model_that_does_not_exist(alice: Person, vendor: FakeVendor) -> None:
+    config = make(alice, vendor, model="no-such-model")
+    assert services.test_config(caller=alice.caller, id=config.pk).error_kind == "model_not_found"
+
+
+def test_a_passing_trouble_keeps_the_status(alice: Person, settings) -> None:
+    settings.PRIVATE_HOSTS = ["127.0.0.1:1"]
+    config = services.create_config(caller=alice.caller, provider_type="anthropic", api_key=KEY, base_url="http://127.0.0.1:1")
+    UserLLMConfig.objects.update(status="valid")
+    result = services.test_config(caller=alice.caller, id=config.pk)
+    assert result.error_kind == "provider_unavailable"
+    config.refresh_from_db()
+    assert (config.status, config.status_detail) == ("valid", result.error_detail)
+
+
+def test_no_answer_ends_with_the_deadline(alice: Person, vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "DEADLINE_S", 0.2)
+
+    async def hang(client: object, model: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("llmconfig.providers.anthropic.AnthropicProvider.check", hang)
+    result = services.test_config(caller=alice.caller, id=make(alice, vendor).pk)
+    assert result.error_kind == "timeout"
+
+
+def test_a_missing_key_is_told_without_a_call(alice: Person, vendor: FakeVendor, settings) -> None:
+    config = make(alice, vendor)
+    services.update_config(caller=alice.caller, id=config.pk, base_url="https://elsewhere.example.com")
+    assert services.test_config(caller=alice.caller, id=config.pk).error_kind == "missing_key"
+    assert not vendor.requests
+
+
+def test_an_unsaved_config_is_tested_and_not_saved(alice: Person, vendor: FakeVendor) -> None:
+    fields = {"provider_type": "anthropic", "base_url": vendor.base_url}
+    assert services.test_unsaved_config(caller=alice.caller, api_key=KEY, **fields).ok
+    refused = services.test_unsaved_config(caller=alice.caller, api_key=WRONG, **fields)
+    assert refused.as_dict()["error"]["kind"] == "authentication_failed"
+    assert not UserLLMConfig.objects.exists()
+
+
+def test_require_working_refuses_what_fails(alice: Person, vendor: FakeVendor) -> None:
+    with pytest.raises(Invalid) as caught:
+        services.require_working(caller=alice.caller, provider_type="anthropic", base_url=vendor.base_url, api_key=WRONG)
+    assert caught.value.code == "authentication_failed"
+
+
+def test_a_key_rotated_during_the_test_keeps_its_own_status(alice: Person, vendor: FakeVendor) -> None:
+    config = make(alice, vendor, api_key=WRONG)
+    tested = UserLLMConfig.objects.get()
+    services.update_config(caller=alice.caller, id=config.pk, api_key=KEY)
+    services.note_result(tested, connection.ConnectionResult(1, error_kind="authentication_failed", error_detail="refused"))
+    config.refresh_from_db()
+    assert config.status == "untested"
+
+
+def test_an_exhausted_quota_has_a_status_of_its_own(alice: Person, vendor: FakeVendor) -> None:
+    config = make(alice, vendor)
+    services.note_result(config, connection.ConnectionResult(1, error_kind="quota_exhausted", error_detail="no credit"))
+    config.refresh_from_db()
+    assert config.status == "quota_exhausted"

@@ -1,0 +1,67 @@
+"""What an attempt cost: to the cent where the price is known, and unknown where it is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from llmconfig.llm import Usage
+from llmconfig.services import price_attempt
+
+AT = datetime(2026, 11, 1, tzinfo=UTC)
+MILLION = 1_000_000
+
+
+def cost(usage: Usage, model: str = "claude-sonnet-4-5", provider_type: str = "anthropic", base_url: str = ""):
+    return price_attempt(provider_type=provider_type, model=model, usage=usage, at=AT, base_url=base_url)
+
+
+def test_disjoint_buckets_are_priced_once_each() -> None:
+    """claude-sonnet-4-5: 3 in, 15 out, 0.30 cache read, 3.75 cache write, 6 written for an hour, for a million tokens."""
+    usage = Usage(
+        input_tokens=10_000, output_tokens=1_000, cache_read_tokens=50_000, cache_write_tokens=20_000, cache_write_1h_tokens=5_000
+    )
+    expected = (10_000 * 3 + 1_000 * 15 + 50_000 * Decimal("0.3") + 15_000 * Decimal("3.75") + 5_000 * 6) / Decimal(MILLION)
+    found = cost(usage)
+    assert found.amount == expected
+    assert (found.currency, found.evidence) == ("USD", "measured")
+    assert found.version.startswith("genai-prices ")
+
+
+def test_an_openai_price() -> None:
+    found = cost(Usage(input_tokens=600, output_tokens=100, cache_read_tokens=400), "gpt-4o", "openai")
+    assert found.amount == (600 * Decimal("2.5") + 100 * 10 + 400 * Decimal("1.25")) / MILLION
+
+
+def test_reasoning_is_not_charged_twice() -> None:
+    assert cost(Usage(input_tokens=1, output_tokens=100, reasoning_tokens=90)) == cost(Usage(input_tokens=1, output_tokens=100))
+
+
+@pytest.mark.parametrize(
+    ("model", "provider_type", "usage"),
+    [
+        ("a-model-nobody-knows", "anthropic", Usage(input_tokens=1, output_tokens=1)),
+        ("claude-sonnet-4-5", "anthropic", Usage()),
+        ("claude-sonnet-4-5", "anthropic", Usage(input_tokens=1)),
+        ("gpt-4o", "openai_compatible", Usage(input_tokens=1, output_tokens=1)),
+        ("gpt-4o", "no-such-provider", Usage(input_tokens=1, output_tokens=1)),
+    ],
+)
+def test_unknown_is_none_and_not_zero(model: str, provider_type: str, usage: Usage) -> None:
+    found = cost(usage, model, provider_type)
+    assert (found.amount, found.evidence) == (None, "unknown")
+
+
+def test_a_compatible_server_is_known_by_its_address() -> None:
+    usage = Usage(input_tokens=MILLION, output_tokens=0)
+    known = cost(usage, "openai/gpt-4o", "openai_compatible", "https://openrouter.ai/api/v1")
+    assert known.amount is not None
+    assert known.amount > 0
+    assert cost(usage, "openai/gpt-4o", "openai_compatible", "https://llm.example.com/v1").amount is None
+
+
+def test_the_demo_costs_nothing_measured() -> None:
+    found = cost(Usage(), "demo-1", "demo")
+    assert (found.amount, found.evidence) == (Decimal(0), "measured")

@@ -1,0 +1,83 @@
+"""From keys in the environment to configs."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from llmconfig.models import UserLLMConfig
+from llmconfig.services import import_env_keys, open_credentials
+
+if TYPE_CHECKING:
+    from tests.llmconfig.people import Person
+
+pytestmark = pytest.mark.django_db
+CANARY = "sk-ant-canary-0123456789wxyz"
+
+
+def test_each_key_becomes_a_config(alice: Person) -> None:
+    made = import_env_keys(
+        user=alice.user, variables={"ANTHROPIC_API_KEY": f" {CANARY}\n", "OPENAI_API_KEY": "sk-openai-0123456789", "OTHER": "x"}
+    )
+    assert [(config.provider_type, config.api_key_hint, config.owner) for config in (each.config for each in made)] == [
+        ("anthropic", "…wxyz", alice.user),
+        ("openai", "…6789", alice.user),
+    ]
+    assert open_credentials(made[0].config).api_key.reveal() == CANARY
+
+
+def test_a_base_url_comes_along(alice: Person) -> None:
+    [imported] = import_env_keys(
+        user=alice.user, variables={"OPENAI_API_KEY": "sk-0123456789ab", "OPENAI_BASE_URL": "https://eu.example.com/v1/"}
+    )
+    assert imported.config.base_url == "https://eu.example.com/v1"
+
+
+def test_a_second_time_imports_nothing(alice: Person) -> None:
+    variables = {"ANTHROPIC_API_KEY": CANARY}
+    import_env_keys(user=alice.user, variables=variables)
+    assert import_env_keys(user=alice.user, variables=variables) == []
+    assert import_env_keys(user=alice.user, variables={}) == []
+
+
+def test_the_command(alice: Person, settings) -> None:
+    settings.PROVIDER_KEYS = lambda: {"ANTHROPIC_API_KEY": CANARY}
+    out = StringIO()
+    call_command("import_env_keys", "--user", "alice", stdout=out)
+    call_command("import_env_keys", "--user", "alice", stdout=out)
+    assert out.getvalue() == "Imported Anthropic (from the environment) …wxyz\nNothing to import.\n"
+    with pytest.raises(CommandError):
+        call_command("import_env_keys", "--user", "nobody")
+
+
+def test_what_is_refused_is_told_and_stops_no_other(alice: Person, settings, capsys: pytest.CaptureFixture[str]) -> None:
+    settings.PROVIDER_KEYS = lambda: {"ANTHROPIC_API_KEY": "two words", "OPENAI_API_KEY": "sk-openai-0123456789"}
+    call_command("import_env_keys", "--user", "alice")
+    assert UserLLMConfig.objects.get().provider_type == "openai"
+    told = capsys.readouterr()
+    assert "Not imported: Anthropic (from the environment). An API key is one line" in told.err
+    assert "two words" not in told.err
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:11434/v1"),
+        ("0.0.0.0:11434", "http://127.0.0.1:11434/v1"),
+        (":11434", "http://127.0.0.1:11434/v1"),
+        ("http://127.0.0.1:11434/", "http://127.0.0.1:11434/v1"),
+    ],
+)
+def test_an_ollama_host(alice: Person, settings, host: str, url: str) -> None:
+    settings.PRIVATE_HOSTS = ["127.0.0.1:11434"]
+    [imported] = import_env_keys(user=alice.user, variables={"OLLAMA_HOST": host})
+    assert (imported.name, imported.config.base_url) == ("Ollama (from the environment)", url)
+
+
+def test_an_ollama_host_that_the_operator_has_not_listed(alice: Person) -> None:
+    [imported] = import_env_keys(user=alice.user, variables={"OLLAMA_HOST": "127.0.0.1"})
+    assert "ROUTEKIT_PRIVATE_HOSTS" in imported.problem
+    assert not UserLLMConfig.objects.exists()

@@ -1,0 +1,68 @@
+"""System checks: quick, without a vendor's SDK, and honest about a KEK that does not fit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.core.management import call_command
+
+from llmconfig.checks import UNREADABLE_KEK, kek_fits
+from llmconfig.services import kek_problem
+from llmconfig.tenancy.keys import data_key_for
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.llmconfig.people import Person
+
+ROOT = Path(__file__).resolve().parents[2]
+SDKS = ("anthropic", "openai", "mcp", "google.genai", "aiohttp", "httpx2", "genai_prices")
+CHECK = """
+import sys
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", "check"])
+print(*[name for name in {sdks!r} if name in sys.modules])
+"""
+
+
+def check(tmp_path: Path) -> tuple[str, float]:
+    """Its output, and the seconds of CPU it took, which other work on the machine does not change."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    before = os.times()
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK.format(sdks=SDKS)], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    after = os.times()
+    return done.stdout, after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def test_check_takes_a_second_and_loads_no_sdk(tmp_path: Path) -> None:
+    check(tmp_path)  # compiles
+    found, seconds = min((check(tmp_path) for _ in range(3)), key=lambda each: each[1])
+    assert found.splitlines()[-1] == ""
+    assert seconds <= 1.0
+
+
+def test_a_kek_that_fits(alice: Person) -> None:
+    assert kek_problem() == ""
+    data_key_for(alice.organization.pk)
+    assert kek_fits(databases=["default"]) == []
+
+
+def test_a_kek_that_does_not_fit_warns_and_starts(alice: Person, settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """security.md, promise 7."""
+    data_key_for(alice.organization.pk)
+    settings.KEK = "restored-under-another-kek-0123456789"
+    [warning] = kek_fits(databases=["default"])
+    assert warning.id == UNREADABLE_KEK
+    call_command("check", databases=["default"])
+    assert UNREADABLE_KEK in capsys.readouterr().err
+
+
+def test_without_a_database_nothing_is_asked() -> None:
+    assert kek_fits() == []

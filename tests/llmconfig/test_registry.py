@@ -1,0 +1,45 @@
+"""Finding providers, without loading what they stand on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from llmconfig.registry import UnknownProvider, all_providers, provider_class
+
+if TYPE_CHECKING:
+    from llmconfig.llm import Provider
+
+SDKS = ("anthropic", "openai", "google.genai", "httpx2", "aiohttp", "mcp")
+
+
+def test_every_provider_is_found_and_the_demo_comes_last() -> None:
+    slugs = [provider.slug for provider in all_providers()]
+    assert slugs[-1] == "demo"
+    assert {"anthropic", "openai", "openai_compatible"} <= set(slugs)
+    assert all(provider_class(slug).slug == slug for slug in slugs)
+
+
+def test_an_unknown_slug_names_the_known_ones() -> None:
+    with pytest.raises(UnknownProvider, match=r"no provider 'acme'.*anthropic"):
+        provider_class("acme")
+
+
+def test_listing_loads_no_sdk() -> None:
+    code = f"import sys; from llmconfig.registry import all_providers; all_providers(); print([m for m in {SDKS} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("provider", all_providers(), ids=lambda provider: provider.slug)
+def test_facts_that_forms_derive_from(provider: type[Provider]) -> None:
+    assert provider.label
+    assert provider.wire
+    names = [field.name for field in (*provider.fields, *provider.options)]
+    assert len(names) == len(set(names))
+    assert not any(field.write_only for field in provider.options), "a secret never lies in the options"
+    assert all(field.write_only for field in provider.fields if field.name == "api_key")
+    assert provider.default_base_url or any(field.name == "base_url" and field.required for field in provider.fields)

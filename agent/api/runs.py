@@ -16,13 +16,11 @@ from rest_framework.views import APIView
 from agent.api.serializers import ApproveInput, DenyInput, ResolveInput, RunOutput, ToolCallOutput
 from agent.models import Run
 from agent.services.approvals import decide_call, resolve_call
-from agent.services.live import log_expired, stream_run
 from agent.services.presentation import call_json, run_json
 from agent.services.runs import cancel_run, is_over, run_for, run_whole
 from llmconfig.tenancy.caller import Action, caller_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from rest_framework.renderers import BaseRenderer
@@ -78,12 +76,16 @@ class RunEvents(APIView):
         responses={(200, "text/event-stream"): OpenApiTypes.STR, 410: OpenApiResponse(description="log_expired")},
     )
     def get(self, request: Request, id: UUID) -> HttpResponseBase:
+        from agent.services.live import log_expired, stream_run  # noqa: PLC0415  # Valkey's client is slow to import
+
         run = run_for(caller_of(request), id)
         after = _after(request)
         over = run.status not in Run.ACTIVE
         if async_to_sync(log_expired)(str(run.id), after, over=over):
             raise LogExpiredError
-        response = StreamingHttpResponse(_events(run.id, after), content_type="text/event-stream; charset=utf-8")
+        response = StreamingHttpResponse(
+            stream_run(str(run.id), after, lambda: sync_to_async(is_over)(run.id)), content_type="text/event-stream; charset=utf-8"
+        )
         response["Cache-Control"] = "no-store"
         response["X-Accel-Buffering"] = "no"
         return response
@@ -94,11 +96,6 @@ def _after(request: Request) -> int:
     if not given.isascii() or not given.isdigit() or len(given) > 9:
         raise ValidationError({"after": "An event id is a whole number."})
     return int(given)
-
-
-async def _events(run_id: UUID, after: int) -> AsyncIterator[bytes]:
-    async for chunk in stream_run(str(run_id), after, lambda: sync_to_async(is_over)(run_id)):
-        yield chunk
 
 
 class ApproveCall(APIView):

@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from agent.models import Conversation, Message, Run, Service
 from agent.services.doorbell import nudge
-from agent.services.live import require_valkey
 from llmconfig.services import default_target, resolve_target
 from llmconfig.tenancy.errors import Conflict, Invalid
 
@@ -71,6 +70,8 @@ def post_message(*, caller: Caller, conversation: Conversation, parts: list[dict
 
     Raises Conflict `run_active` while another run is active, Unavailable when Valkey is away: nothing is accepted that could not begin.
     """
+    from agent.services.live import require_valkey  # noqa: PLC0415  # Valkey's client is slow to import
+
     _check_length(parts)
     require_valkey()
     with transaction.atomic():

@@ -1,8 +1,9 @@
-"""Valkey as web processes see it: is it there, append an event, follow a run."""
+"""Valkey as web processes see it: is it there, stop a run, follow a run."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from functools import cache
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -12,12 +13,14 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
-from agent.stream import PING, Heartbeat, LogExpired, Tail, expired, follow, format_event
+from agent.stream import PING, Heartbeat, LogError, LogExpired, RunEvent, Tail, append, expired, follow, format_event, publish_cancel, take
 from llmconfig.tenancy.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from uuid import UUID
 
+logger = logging.getLogger(__name__)
 _AWAY = "The queue (Valkey) does not answer. Messages already accepted are kept and go on when it is back."
 _tails: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncRedis, Tail]] = WeakKeyDictionary()
 
@@ -34,6 +37,23 @@ def require_valkey() -> None:
         valkey().ping()
     except (RedisError, OSError):
         raise Unavailable(_AWAY, retry_after=5) from None
+
+
+def tell_worker(run_id: UUID) -> None:
+    try:
+        publish_cancel(valkey(), str(run_id))
+    except (RedisError, OSError) as error:
+        logger.warning("Run %s: the cancel could not be published (%s); the worker's heartbeat will find it.", run_id, error)
+
+
+def log_cancelled(run_id: UUID, fence: int, known: int) -> None:
+    """Close the log of a run that no worker holds. Without Valkey the log stays open and readers learn it from the row."""
+    try:
+        stored = take(valkey(), str(run_id), fence)
+        last = max(stored, known)
+        append(valkey(), str(run_id), fence, [RunEvent.of(last + 1, "run.cancelled", {})], over_loss=known > stored)
+    except (RedisError, LogError, OSError) as error:
+        logger.warning("Run %s was cancelled; its log could not be told: %s", run_id, error)
 
 
 def _tail() -> tuple[AsyncRedis, Tail]:

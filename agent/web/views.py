@@ -1,0 +1,36 @@
+"""The chat and services pages: shells whose data the browser reads from the REST API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import render
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpRequest, HttpResponse
+
+PROMPTS = (
+    "Give me an overview of open tickets and customers",
+    "What does the knowledge base say about refunds?",
+    "Close ticket T-1031 (asks for your approval)",
+)
+
+
+@require_safe
+@login_required
+@ensure_csrf_cookie
+def chat(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResponse:
+    """A new conversation, or the one named in the address; the API decides whether its reader may see it."""
+    return render(request, "chat/chat.html", {"section": "chat", "conversation_id": conversation_id, "prompts": PROMPTS})
+
+
+@require_safe
+@login_required
+@ensure_csrf_cookie
+def services(request: HttpRequest) -> HttpResponse:
+    return render(request, "settings/services.html", {"section": "services"})

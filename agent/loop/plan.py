@@ -15,11 +15,12 @@ Verdict = Literal["run", "ask", "refuse"]
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Config and model, as events name it."""
+    """Config and model, as events name it. base_url: who an OpenAI-compatible server is, for its prices."""
 
     config: str
     provider: str
     model: str
+    base_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

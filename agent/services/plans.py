@@ -71,7 +71,7 @@ def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
             run=str(run.id),
             conversation=str(run.conversation_id),
             target={"model": f"{run.config_id}/{run.model}"},
-            deployment=Deployment(str(run.config_id), client.provider, run.model),
+            deployment=Deployment(str(run.config_id), client.provider, run.model, client.credentials.base_url),
             history=_history(run.conversation),
             system=run.conversation.system_prompt,
             tools=_tools(run, services),

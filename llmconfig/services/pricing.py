@@ -5,11 +5,12 @@ The list is genai-prices' snapshot as installed; its updater is never started, s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from llmconfig.services.demo import DEMO_SLUG
 
@@ -18,18 +19,23 @@ if TYPE_CHECKING:
 
     from llmconfig.llm import Usage
 
+Evidence: TypeAlias = Literal["measured", "estimated", "unknown"]
 CURRENCY: Final = "USD"
+_VERSION = re.compile(r"(?:[-@](?:latest|preview|\d{8}|\d{4}-\d{2}-\d{2}))+$")
 _LISTED_AS: Final = {"anthropic": "anthropic", "openai": "openai", "azure_openai": "azure", "gemini": "google"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """amount: in `currency`, or None when it cannot be known. version: which price list said so."""
+    """amount: in `currency`, or None when it cannot be known. version: which price list said so.
+
+    estimated: the list knows the model only by a pattern of names, so the price may be a relative's.
+    """
 
     amount: Decimal | None
     currency: str = CURRENCY
     version: str = ""
-    evidence: Literal["measured", "estimated", "unknown"] = "unknown"
+    evidence: Evidence = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,8 @@ def price_attempt(*, provider_type: str, model: str, usage: Usage, at: datetime,
     if _price(listed, "input_mtok", at) is None or _price(listed, "output_mtok", at) is None:
         return Cost(None)
     calculated = listed.calc_price(_billed(usage), provider, genai_request_timestamp=at)
-    return Cost(calculated.total_price, version=f"genai-prices {version('genai-prices')}", evidence="measured")
+    evidence: Evidence = "measured" if _plain_name(model) == _plain_name(str(listed.id)) else "estimated"
+    return Cost(calculated.total_price, version=f"genai-prices {version('genai-prices')}", evidence=evidence)
 
 
 def look_up(provider_type: str, model: str, *, at: datetime, base_url: str = "") -> ListedModel | None:
@@ -87,6 +94,11 @@ def _find(provider_type: str, model: str, base_url: str) -> tuple[Any, Any] | No
     except LookupError:
         return None
     return found
+
+
+def _plain_name(model: str) -> str:
+    """Without vendor prefix, date and `-latest`: the same model under its other names."""
+    return _VERSION.sub("", model.rpartition("/")[2].lower())
 
 
 def _price(listed: Any, name: str, at: datetime) -> Decimal | None:

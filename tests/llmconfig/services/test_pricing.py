@@ -65,3 +65,11 @@ def test_a_compatible_server_is_known_by_its_address() -> None:
 def test_the_demo_costs_nothing_measured() -> None:
     found = cost(Usage(), "demo-1", "demo")
     assert (found.amount, found.evidence) == (Decimal(0), "measured")
+
+
+@pytest.mark.parametrize(
+    ("model", "evidence"),
+    [("gpt-5.1", "measured"), ("gpt-4o-2024-08-06", "measured"), ("gpt-5.1-mini", "estimated"), ("no-such-model", "unknown")],
+)
+def test_a_price_found_by_a_pattern_of_names_is_an_estimate(model: str, evidence: str) -> None:
+    assert price_attempt(provider_type="openai", model=model, usage=Usage(10, 10), at=timezone.now()).evidence == evidence

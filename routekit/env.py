@@ -33,7 +33,7 @@ def _key(name: str) -> str:
             return path.read_text().strip()
         except OSError as error:
             raise ImproperlyConfigured(f"{path} cannot be read ({error.strerror}). Restore it from a backup.") from None
-    value = _env.str(name, default="")
+    value: str = _env.str(name, default="")
     if not value:
         raise ImproperlyConfigured(f"{name} is missing. Set {name} or {name}_FILE to at least {MIN_KEY_LENGTH} random characters.")
     if len(value) < MIN_KEY_LENGTH or len(set(value)) < 8 or value.startswith("django-insecure-"):
@@ -43,8 +43,8 @@ def _key(name: str) -> str:
 
 def _redis_url() -> str:
     """REDIS_URL, or in the embedded mode the URL that `make up` wrote when it started Valkey."""
-    if given := _env.str("REDIS_URL", default=""):
-        return given
+    if REDIS_URL_GIVEN:
+        return REDIS_URL_GIVEN
     written = HOME / "run" / "redis.url"
     if EMBEDDED and written.is_file():
         return written.read_text().strip()
@@ -62,16 +62,17 @@ DEBUG: Final = False
 DATABASE_URL: Final = _env.str("DATABASE_URL", default="")
 if not DATABASE_URL and not EMBEDDED:
     raise ImproperlyConfigured("DATABASE_URL is missing. Set it to postgres://USER:PASSWORD@HOST/NAME, or start with `make up`.")
+REDIS_URL_GIVEN: Final[str] = _env.str("REDIS_URL", default="")
 REDIS_URL: Final = _redis_url()
 
 _facts = _embedded_facts()
 HOST: Final = _env.str("HOST", default="127.0.0.1")
 PORT: Final = _env.int("PORT", default=8000)
-ALLOWED_HOSTS: Final[list[str]] = _env.list(
-    "ALLOWED_HOSTS", default=sorted({"localhost", "127.0.0.1", "[::1]", HOST}) if EMBEDDED else []
-)
+ALLOWED_HOSTS: Final[list[str]] = _env.list("ALLOWED_HOSTS", default=sorted({"localhost", "127.0.0.1", "[::1]", HOST}) if EMBEDDED else [])
 CSRF_TRUSTED_ORIGINS: Final[list[str]] = _env.list("CSRF_TRUSTED_ORIGINS", default=[])
 HTTPS: Final = _env.bool("ROUTEKIT_HTTPS", default=not EMBEDDED)
+
+ADMIN_PASSWORD: Final = _env.str("ROUTEKIT_ADMIN_PASSWORD", default="")
 
 DEMO: Final = _env.bool("ROUTEKIT_DEMO", default=EMBEDDED)
 DEMO_SERVICE_URL: Final = _env.str("ROUTEKIT_DEMO_SERVICE_URL", default=str(_facts.get("demo_service_url", "")))

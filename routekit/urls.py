@@ -20,6 +20,7 @@ urlpatterns = [
     path("healthz", health.live),
     path("readyz", health.ready),
 ]
+handler400 = "routekit.errors.bad_request"
 handler403 = "routekit.errors.forbidden"
 handler404 = "routekit.errors.not_found"
 handler500 = "routekit.errors.server_error"

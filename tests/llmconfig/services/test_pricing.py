@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from llmconfig.llm import Usage
 from llmconfig.services import price_attempt

@@ -1,0 +1,105 @@
+// Writing and sending: Enter sends, Shift+Enter makes a line, Escape stops. What was typed is kept until the server has taken it.
+
+import { announce } from "../announce.js";
+import { $ } from "../dom.js";
+
+const ROWS = 12;
+
+export function createComposer({ onSend, onStop }) {
+  const form = $("#composer");
+  const area = $("#message");
+  const send = $("#send");
+  const stop = $("#stop");
+  let running = false;
+  let sending = false;
+
+  function show() {
+    stop.hidden = !running;
+    if (running || sending || !area.value.trim()) send.setAttribute("aria-disabled", "true");
+    else send.removeAttribute("aria-disabled");
+  }
+
+  function fit() {
+    if (!CSS.supports("field-sizing", "content")) area.rows = Math.min(ROWS, area.value.split("\n").length);
+    show();
+  }
+
+  /** Not where it would raise an on-screen keyboard that nobody asked for. */
+  function focus() {
+    if (matchMedia("(pointer: fine)").matches) area.focus();
+  }
+
+  async function submit() {
+    const text = area.value.trim();
+    if (!text || sending) return;
+    if (running) {
+      announce("The assistant is still answering. Stop it first, or wait.");
+      return;
+    }
+    sending = true;
+    area.readOnly = true;
+    show();
+    try {
+      if (await onSend(text)) area.value = "";
+    } finally {
+      sending = false;
+      area.readOnly = false;
+      fit();
+      focus();
+    }
+  }
+
+  async function halt() {
+    if (stop.getAttribute("aria-busy") === "true") return;
+    stop.setAttribute("aria-busy", "true");
+    try {
+      await onStop();
+    } finally {
+      stop.removeAttribute("aria-busy");
+    }
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit();
+  });
+  // Enter on a switch or model of the menus ends the choice; it must not send the message.
+  form.addEventListener("keydown", (event) => {
+    const menu = event.key === "Enter" && event.target.matches("input") && event.target.closest("details.menu");
+    if (!menu) return;
+    event.preventDefault();
+    menu.open = false;
+    $("summary", menu).focus();
+  });
+  stop.addEventListener("click", halt);
+  area.addEventListener("input", fit);
+  area.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      submit();
+    } else if (event.key === "Escape" && running) {
+      event.preventDefault();
+      halt();
+    }
+  });
+  show();
+
+  return {
+    setRunning(value) {
+      if (running === value) return;
+      const hadFocus = document.activeElement === stop;
+      running = value;
+      if (!value) stop.removeAttribute("aria-busy");
+      show();
+      if (hadFocus && !value) area.focus();
+    },
+    fill(text) {
+      area.value = text;
+      fit();
+      area.focus();
+      area.setSelectionRange(text.length, text.length);
+    },
+    focus,
+  };
+}

@@ -1,0 +1,41 @@
+// Which services the conversation may use: a switch each.
+
+import { $, h, icon } from "../dom.js";
+import { demoBadge } from "../words.js";
+import { enabledServices, isDemoService } from "./catalog.js";
+
+const TROUBLE = { unreachable: "not answering", error: "not answering", invalid: "refused the sign-in", unauthorized: "wants a sign-in" };
+
+export function createServicesMenu({ onChange, servicesUrl }) {
+  const menu = $("#services-menu");
+  const popup = $(".popup", menu);
+
+  function option(service, isOn) {
+    const input = h("input", { class: "switch", type: "checkbox", role: "switch", value: service.id, checked: isOn });
+    input.addEventListener("change", () => onChange([...popup.querySelectorAll("input:checked")].map((chosen) => chosen.value)));
+    const demo = isDemoService(service);
+    return h(
+      "label",
+      { class: "option" },
+      icon(demo ? "flask-conical" : "plug"),
+      h("span", {}, service.display_name),
+      demo && demoBadge(),
+      TROUBLE[service.status] && h("span", { class: "tiny bad" }, TROUBLE[service.status]),
+      input,
+    );
+  }
+
+  return {
+    /** `chosen`: ids (or slugs) in use, or null for all. */
+    show(chosen) {
+      const services = enabledServices();
+      const isOn = (service) => chosen === null || chosen.includes(service.id) || chosen.includes(service.slug);
+      const used = services.filter(isOn).length;
+      $("#services-count").replaceChildren(String(used), h("span", { class: "sr" }, " of "), h("span", { "aria-hidden": "true" }, "/"), String(services.length));
+      if (menu.contains(document.activeElement) && popup.querySelector("input")) return; // the switches already say it
+      const caption = h("p", { class: "cap" }, services.length ? "Services in this conversation" : "No service is connected yet");
+      const add = h("a", { href: `${servicesUrl}#connect` }, icon("plus"), " Connect a service");
+      popup.replaceChildren(caption, ...services.map((service) => option(service, isOn(service))), h("hr"), add);
+    },
+  };
+}

@@ -1,0 +1,88 @@
+// The configs as rows: what each is, how it stands, and what can be done with it.
+
+import { badge, busy, button, h, icon, moreMenu, note } from "../dom.js";
+import { ago, host } from "../format.js";
+import { demoBadge, providerMark, statusLine } from "../words.js";
+
+const WANTS_KEY = ["invalid", "missing_key", "unreadable"];
+const ADVICE = {
+  invalid: "The provider refused this key. Put a working one in its place; runs in flight finish on the old one.",
+  missing_key: "There is no key, because the address moved to another host. Enter the key for the new one.",
+  unreadable: "The stored key cannot be read with this server’s encryption keys. Enter it again.",
+  quota_exhausted: "The provider has no credit or quota left for this key. Add some there, then test again.",
+};
+
+const wantsKey = (config) => config.is_enabled && WANTS_KEY.includes(config.status);
+
+function rotateForm(config, rotate) {
+  const id = `rotate-${config.id}`;
+  const input = h("input", { id, type: "password", autocomplete: "off", spellcheck: "false", placeholder: "New API key", required: true });
+  const submit = h("button", { type: "submit" }, icon("rotate-cw"), " Rotate");
+  const form = h("form", { class: "join row", "aria-label": `Rotate the key of ${config.name}` }, h("label", { class: "sr", for: id }, "New API key"), input, submit);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (input.value) busy(submit, () => rotate(config, input.value));
+  });
+  return form;
+}
+
+function meta(config, kind) {
+  if (kind?.is_demo) return ["Answers by rule, calls the demo service’s real tools, costs nothing"];
+  const ownHost = config.base_url && config.base_url !== kind?.default_base_url ? host(config.base_url) : null;
+  const key = config.api_key_hint ? h("span", { class: "mono" }, config.api_key_hint) : "no key";
+  return [kind?.label ?? config.provider_type, key, config.model, ownHost].filter(Boolean);
+}
+
+function trouble(config, actions) {
+  if (!config.is_enabled || !ADVICE[config.status]) return null;
+  const warn = config.status === "quota_exhausted";
+  const text = config.status_detail || ADVICE[config.status];
+  return note(warn ? "warn" : "bad", warn ? "triangle-alert" : "circle-alert", text, wantsKey(config) && rotateForm(config, actions.rotate));
+}
+
+/** A row. `actions`: test, edit, rotate, toggle, discard; each takes the config. `result` is a test's note, shown in place. */
+export function providerRow(config, kind, actions, result) {
+  const isDemo = Boolean(kind?.is_demo);
+  const item = (text, iconName, work, danger = false) => button(text, { class: danger ? "danger" : null, on: { click: work } }, iconName);
+  const when = config.last_tested_at ? ago(config.last_tested_at) : `added ${ago(config.created_at)}`;
+  const speed = config.last_latency_ms != null && config.status === "valid" ? `, ${config.last_latency_ms} ms` : "";
+  const shown = result ?? trouble(config, actions);
+  const space = h("div", { role: "status", class: shown?.className });
+  const row = h(
+    "li",
+    { class: "provider", id: `config-${config.id}` },
+    providerMark(config.provider_type),
+    h(
+      "div",
+      {},
+      h("div", { class: "title" }, config.name, isDemo && demoBadge(), config.is_default && badge("Default", "accent"), config.shared && badge("Shared")),
+      h("div", { class: "meta" }, meta(config, kind).map((text) => (text instanceof Node ? text : h("span", {}, text)))),
+    ),
+    h("div", { class: "state" }, statusLine(config.status), h("div", { class: "tiny muted" }, isDemo ? "no key needed" : when + speed)),
+    h(
+      "div",
+      { class: "actions" },
+      button("Test", { class: "small desk", "aria-label": `Test ${config.name}`, on: { click: (event) => busy(event.currentTarget, () => actions.test(config)) } }),
+      moreMenu(`More for ${config.name}`, [
+        item("Test connection", "activity", () => actions.test(config)),
+        item("Edit", "pencil", () => actions.edit(config)),
+        !isDemo && item("Rotate key", "rotate-cw", () => askKey()),
+        item(config.is_enabled ? "Disable" : "Enable", config.is_enabled ? "pause" : "check", () => actions.toggle(config)),
+        h("hr"),
+        item("Delete", "trash-2", () => actions.discard(config), true),
+      ]),
+    ),
+    space,
+  );
+  if (shown) space.append(...shown.childNodes);
+  if (result && wantsKey(config)) space.lastElementChild.append(rotateForm(config, actions.rotate));
+
+  function askKey() {
+    const form = rotateForm(config, actions.rotate);
+    space.className = "note";
+    space.replaceChildren(icon("key-round"), h("div", {}, "The new key takes over at once; runs in flight finish on the old one. ", form));
+    form.querySelector("input").focus();
+  }
+
+  return row;
+}

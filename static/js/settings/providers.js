@@ -1,0 +1,123 @@
+// The providers page: the list, the form, and what happens between them.
+
+import { all, patch, post, remove } from "../api.js";
+import { confirmed } from "../dialog.js";
+import { $, busy, h, icon, note } from "../dom.js";
+import "../menus.js";
+import { toastError, toastOk } from "../toast.js";
+import { createProviderForm } from "./provider-form.js";
+import { providerRow } from "./provider-list.js";
+import { asking, resultNote } from "./test-result.js";
+
+const PATH = "user/llm-config";
+
+let providers = [];
+let configs = [];
+let models = [];
+let form = null;
+const results = new Map(); // config id → what makes the note of its last test
+
+const kindOf = (config) => providers.find((provider) => provider.slug === config.provider_type);
+const labelOf = (config) => kindOf(config)?.label ?? config.provider_type;
+
+const actions = { test, edit, rotate, toggle, discard };
+
+function showGroup(section, rows, nothing) {
+  const list = rows.length
+    ? h("ul", { class: "card rows" }, rows.map((config) => providerRow(config, kindOf(config), actions, results.get(config.id)?.())))
+    : h("p", { class: "card card-body soft" }, nothing);
+  section.querySelector(":scope > ul, :scope > p")?.replaceWith(list);
+}
+
+/** Rows are built anew, so the focus is put back on the same control of the same row. */
+function show() {
+  const focused = document.activeElement?.closest?.("li.provider");
+  const label = focused && document.activeElement.getAttribute("aria-label");
+  const shared = configs.filter((config) => config.shared);
+  const own = configs.filter((config) => !config.shared);
+  showGroup($("#shared-configs"), shared, "Nothing is shared yet. Tick “Share” when you add a provider, and every member can use it.");
+  showGroup($("#own-configs"), own, "You have no keys of your own yet. Add one with the form.");
+  $("#test-all").disabled = !configs.some((config) => config.is_enabled);
+  if (focused && !focused.isConnected) {
+    const row = document.getElementById(focused.id);
+    (label ? row?.querySelector(`[aria-label="${CSS.escape(label)}"]`) : row?.querySelector("summary"))?.focus();
+  }
+}
+
+async function reload() {
+  [configs, models] = await Promise.all([all(PATH), all("models")]);
+  show();
+}
+
+async function test(config) {
+  results.set(config.id, () => asking(labelOf(config), config.base_url));
+  show();
+  try {
+    const answer = await post(`${PATH}/test`, { id: config.id });
+    results.set(config.id, () => resultNote(labelOf(config), answer));
+  } catch (error) {
+    results.set(config.id, () => note("bad", "circle-alert", error.message));
+  }
+  await reload().catch(show);
+}
+
+async function edit(config) {
+  await form.edit(config.id).catch((error) => toastError(`${config.name} could not be read`, error));
+}
+
+/** Changes one config and says so; the list is read again, since a new default takes the mark from the old one. */
+async function change(config, body, done) {
+  try {
+    const changed = await patch(`${PATH}/${config.id}`, body);
+    results.delete(config.id);
+    await reload();
+    toastOk(`${config.name} ${done}`);
+    return changed;
+  } catch (error) {
+    toastError(`${config.name} was not changed`, error);
+    return null;
+  }
+}
+
+async function rotate(config, key) {
+  const changed = await change(config, { api_key: key }, "has its new key");
+  if (changed) await test(changed);
+}
+
+function toggle(config) {
+  return change(config, { is_enabled: !config.is_enabled }, config.is_enabled ? "is disabled" : "is enabled");
+}
+
+async function discard(config) {
+  const text = "Its key is destroyed. Conversations keep what was said; those that use it need another model to go on.";
+  if (!(await confirmed({ title: `Delete ${config.name}?`, text, yes: "Delete provider" }))) return;
+  try {
+    await remove(`${PATH}/${config.id}`);
+    form.forget(config.id);
+    await reload();
+    toastOk(`${config.name} deleted`);
+  } catch (error) {
+    toastError(`${config.name} was not deleted`, error);
+  }
+}
+
+$("#test-all").addEventListener("click", (event) =>
+  busy(event.currentTarget, () => Promise.all(configs.filter((config) => config.is_enabled).map(test))),
+);
+
+async function saved(config, isNew) {
+  toastOk(`${config.name} saved`, isNew && config.status === "untested" ? "It was not tested yet: press Test in its row." : "");
+  results.delete(config.id);
+  await reload().catch(() => {});
+}
+
+try {
+  [providers] = await Promise.all([all("providers"), reload()]);
+  show();
+  const listedModels = (id) => models.filter((model) => model.id.startsWith(`${id}/`)).map((model) => ({ id: model.model, label: model.label }));
+  form = createProviderForm({ providers, listedModels, onSaved: saved });
+  if (location.hash === "#add") $("#provider").focus();
+} catch (error) {
+  for (const section of [$("#shared-configs"), $("#own-configs")]) section.querySelector("ul")?.remove();
+  $("#shared-configs").append(note("bad", "circle-alert", `The providers could not be read. ${error.message}`, h("div", { class: "row" }, h("a", { class: "button small", href: "" }, icon("refresh-cw"), " Reload"))));
+}

@@ -1,0 +1,33 @@
+// What a connection test came to, in words: what happened, then what to do next.
+
+import { h, note } from "../dom.js";
+import { host } from "../format.js";
+
+const TITLES = {
+  authentication_failed: "The key was refused.",
+  permission_denied: "The key may not do this.",
+  model_not_found: "Model not found.",
+  invalid_request: "The request was refused.",
+  quota_exhausted: "No credit or quota left.",
+  rate_limited: "Too many requests.",
+  overloaded: "The provider is overloaded.",
+  provider_timeout: "No answer in time.",
+  timeout: "No answer in time.",
+  provider_unavailable: "It cannot be reached.",
+  missing_key: "The key is missing.",
+  unreadable: "The stored key cannot be read.",
+};
+
+const models = (count) => (count === 1 ? "1 model found" : `${count} models found`);
+
+export const asking = (label, baseUrl) => note("", "loader-circle", `Asking ${baseUrl ? host(baseUrl) : label}…`);
+
+/** `extra` is one more sentence, such as that the stored settings were tested. */
+export function resultNote(label, result, extra = "") {
+  if (result.ok) {
+    const found = result.models?.length ? `; ${models(result.models.length)}` : "";
+    return note("ok", "circle-check", h("b", {}, "It works."), ` ${label} answered in ${result.latency_ms} ms${found}. ${extra}`);
+  }
+  const { kind, detail } = result.error;
+  return note("bad", "circle-alert", h("b", {}, TITLES[kind] ?? "It did not work."), ` ${detail} ${extra}`);
+}

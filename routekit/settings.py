@@ -79,6 +79,7 @@ def _database() -> dict[str, Any]:
     if not database.get("ENGINE"):
         raise ImproperlyConfigured("DATABASE_URL is not a database's address. Write it as postgres://USER:PASSWORD@HOST:PORT/NAME.")
     if "sqlite" in database["ENGINE"]:
+        database["ENGINE"] = "routekit.sqlite"
         pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=15000; PRAGMA cache_size=-16000;"
         database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 15, "init_command": pragmas}
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from functools import cache
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _AWAY = "The queue (Valkey) does not answer. Messages already accepted are kept and go on when it is back."
+_answered_at = float("-inf")
 _tails: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncRedis, Tail]] = WeakKeyDictionary()
 
 
@@ -32,11 +34,16 @@ def valkey() -> Redis:
 
 
 def require_valkey() -> None:
-    """Raises Unavailable (503) when Valkey does not answer."""
+    """Raises Unavailable (503) when Valkey does not answer. Asked at most once a second: a burst of messages is one question."""
+    global _answered_at
+    now = time.monotonic()
+    if now - _answered_at < 1.0:
+        return
     try:
         valkey().ping()
     except (RedisError, OSError):
         raise Unavailable(_AWAY, retry_after=5) from None
+    _answered_at = now
 
 
 def tell_worker(run_id: UUID) -> None:

@@ -1,13 +1,8 @@
-"""Units of work of a worker: one transaction, one connection, given back at once.
-
-SQLite has one writer, so the units of a process take turns: a queue in memory is fair and fast where SQLite's own waiting is
-neither (design.md has the figures).
-"""
+"""Units of work of a worker: one transaction, one connection, given back at once."""
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
@@ -15,15 +10,18 @@ from django.db import connection, transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_one_writer = threading.Lock()
-
 
 @contextmanager
 def unit_of_work() -> Iterator[None]:
-    with _one_writer if connection.vendor == "sqlite" else nullcontext():
-        try:
-            with transaction.atomic():
-                yield
-        finally:
-            if not connection.in_atomic_block:
-                connection.close()
+    """A run's thread lives as long as the run; a connection it kept would be one of hundreds."""
+    try:
+        with transaction.atomic():
+            yield
+    finally:
+        release_connection()
+
+
+def release_connection() -> None:
+    """Give this thread's connection back, unless a transaction is open: for who goes on without the database for long."""
+    if not connection.in_atomic_block:
+        connection.close()

@@ -1,0 +1,1 @@
+"""SQLite as a database backend of many writers in one process."""

@@ -61,6 +61,7 @@ def running(*, vendor: str = "anthropic", pace: float = 0.0, chunks: int = 20, s
             "ROUTEKIT_WORKER_SLOTS": str(slots),
             "ALLOWED_HOSTS": "127.0.0.1",
             "ROUTEKIT_LOG_LEVEL": "WARNING",
+            "MALLOC_ARENA_MAX": "2",
         }
         prepared = subprocess.run(
             [sys.executable, "-m", "bench.prepare", vendor, upstream, KEY], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True

@@ -1,6 +1,6 @@
 """What the run log costs: CPU of a worker per delta, latency to a follower, and CPU of a web process per delivered event.
 
-    python bench/stream_log.py [runs] [seconds]
+    python -m bench stream_log            or, with other numbers: python -m bench.stream_log RUNS SECONDS
 
 `runs` runs each emit 20 deltas a second; every run has one follower at a tail. Writer and followers are processes of their own.
 """
@@ -114,8 +114,7 @@ def measure(url: str, runs: int, seconds: float) -> None:
         print(f"{name:<30}{value:>12}  {note}")
 
 
-def main() -> None:
-    runs, seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 200, float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
+def main(runs: int = 200, seconds: float = 5.0) -> None:
     with tempfile.TemporaryDirectory() as directory:
         socket = Path(directory) / "valkey.sock"
         command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--dir", directory, "--save", ""]
@@ -129,4 +128,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

@@ -72,13 +72,15 @@ async def _post(stack: Stack, session: aiohttp.ClientSession, conversation: str)
 
 
 async def _until_over(stack: Stack, session: aiohttp.ClientSession, run: str, began: float) -> float:
+    seen = []
     async with session.get(f"{stack.url}/api/runs/{run}/events") as events:
         async for line in events.content:
+            seen.append(line)
             if line.startswith(b"event: run.completed"):
                 return time.perf_counter() - began
             if line.startswith(b"event: run.failed"):
                 raise RuntimeError((await events.content.readline()).decode())
-    raise RuntimeError("the stream ended without an end of the run")
+    raise RuntimeError(f"the stream ended without an end of the run: {events.status} {seen[-6:]}")
 
 
 def main() -> None:

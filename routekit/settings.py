@@ -20,7 +20,7 @@ CSRF_TRUSTED_ORIGINS = env.CSRF_TRUSTED_ORIGINS
 INSTALLED_APPS = [
     "llmconfig",
     "agent",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # urls.py discovers: a worker has no use for the admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

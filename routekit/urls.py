@@ -8,6 +8,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from routekit import health
 
+admin.autodiscover()
+
 urlpatterns = [
     path("", include("agent.web.urls")),
     path("settings/", include("llmconfig.web.urls")),

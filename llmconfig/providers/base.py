@@ -32,9 +32,10 @@ from llmconfig.llm import (
 )
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.failures import describe, key_problem, scrubbed
+from llmconfig.providers.patience import Patience
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     import httpx2
 
@@ -142,11 +143,12 @@ class SDKProvider(Provider):
         first_token_by = clock() + self._timeouts.first_token
         waiting, ended = True, False
         response = await self._send(self.codec.encode(request, provider=self.slug))
+        patience = Patience()
         try:
             chunks = response.aiter_bytes()
             while True:
-                patience = LAST_BYTES_S if ended else first_token_by - clock() if waiting else self._timeouts.idle
-                chunk = await self._next_chunk(chunks, patience, ended=ended, waiting=waiting)
+                seconds = LAST_BYTES_S if ended else first_token_by - clock() if waiting else self._timeouts.idle
+                chunk = await self._next_chunk(patience.wait(anext(chunks, None), seconds), ended=ended, waiting=waiting)
                 for event in self._decoded(decoder.flush if chunk is None else partial(decoder.feed, chunk)):
                     waiting = waiting and isinstance(event, UsageReported)
                     ended = ended or isinstance(event, Finished)
@@ -155,13 +157,13 @@ class SDKProvider(Provider):
                     break
             self._decoded(decoder.close)
         finally:
+            patience.close()
             await response.aclose()
 
-    async def _next_chunk(self, chunks: AsyncIterator[bytes], patience: float, *, ended: bool, waiting: bool) -> bytes | None:
+    async def _next_chunk(self, arriving: Awaitable[bytes | None], *, ended: bool, waiting: bool) -> bytes | None:
         """None at the end of the body. Past its terminal event a stream cannot fail any more."""
         try:
-            async with asyncio.timeout(patience):
-                return await anext(chunks, None)
+            return await arriving
         except Exception as error:
             if ended:
                 return None

@@ -59,6 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
     import django.conf
 
     assert django.conf.settings.DATABASES  # reads the settings now; pytest-django then sets Django up
+    if not is_worker and config.getoption("numprocesses", None):
+        # Workers inherit this environment; named there, the settings would be read before a worker has set its own values.
+        del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_unconfigure() -> None:

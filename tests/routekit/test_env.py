@@ -1,0 +1,76 @@
+"""The environment: what is missing or weak is named before anything starts; each value may come from a file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.routekit.stack import ROOT, environment
+
+STRONG = {
+    "SECRET_KEY": "9f8b2c71d4e6a035-secret-key-of-a-deployment-4b7d2e90",
+    "KEK": "3d7e90ab51c8f264-key-encryption-key",
+    "DATABASE_URL": "sqlite:///:memory:",
+    "ALLOWED_HOSTS": "routekit.example",
+}
+
+
+def manage(*arguments, home, **values):
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment(ROUTEKIT_HOME=str(home), **values),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_deployment_with_strong_keys_passes_its_checks(tmp_path):
+    done = manage("check", "--deploy", "--fail-level", "WARNING", home=tmp_path, **STRONG)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "KEK", "DATABASE_URL"])
+def test_what_is_missing_is_named(tmp_path, name):
+    done = manage("check", home=tmp_path, **{key: value for key, value in STRONG.items() if key != name})
+
+    assert done.returncode != 0
+    assert f"{name} is missing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "KEK"])
+@pytest.mark.parametrize("weak", ["short", "a" * 64, "django-insecure-0123456789abcdefghijklmnopqrstuvwxyz"])
+def test_what_is_weak_is_named_but_not_shown(tmp_path, name, weak):
+    done = manage("check", home=tmp_path, **{**STRONG, name: weak})
+
+    assert done.returncode != 0
+    assert f"{name} is weak" in done.stderr
+    assert weak not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "KEK", "DATABASE_URL"])
+def test_a_value_may_come_from_a_file(tmp_path, name):
+    secret = tmp_path / "secret"
+    secret.write_text(STRONG[name] + "\n")
+    values = {key: value for key, value in STRONG.items() if key != name}
+
+    done = manage("check", home=tmp_path, **values, **{f"{name}_FILE": str(secret)})
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("url", ["postgres://alice:alices-password@host:no-port/routekit", "alices-password"])
+def test_a_database_url_that_is_none_is_named_but_not_shown(tmp_path, url):
+    done = manage("check", home=tmp_path, **{**STRONG, "DATABASE_URL": url})
+
+    assert done.returncode != 0
+    assert "DATABASE_URL is not" in done.stderr
+    assert "alices-password" not in done.stderr
+    assert "Traceback" not in done.stderr

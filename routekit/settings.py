@@ -48,6 +48,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "routekit.urls"
 ASGI_APPLICATION = "routekit.asgi.application"
+WEB_THREADS = env.WEB_THREADS
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -80,6 +81,7 @@ def _database() -> dict[str, Any]:
         raise ImproperlyConfigured("DATABASE_URL is not a database's address. Write it as postgres://USER:PASSWORD@HOST:PORT/NAME.")
     if "sqlite" in database["ENGINE"]:
         database["ENGINE"] = "routekit.sqlite"
+        database["CONN_MAX_AGE"] = 60  # of the web's few threads; a worker's unit of work closes its own
         pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=15000; PRAGMA cache_size=-16000;"
         database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 15, "init_command": pragmas}
     else:

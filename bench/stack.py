@@ -10,14 +10,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from socket import create_server
+from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
 from tests.servers import Valkey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "sk-bench-0123456789abcdef"
@@ -64,7 +67,11 @@ def running(*, vendor: str = "anthropic", pace: float = 0.0, chunks: int = 20, s
             "MALLOC_ARENA_MAX": "2",
         }
         prepared = subprocess.run(
-            [sys.executable, "-m", "bench.prepare", vendor, upstream, KEY], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True
+            [sys.executable, "-m", "bench.prepare", vendor, upstream, KEY],
+            cwd=ROOT,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
         )
         if prepared.returncode:
             raise RuntimeError(prepared.stderr)

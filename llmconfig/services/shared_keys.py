@@ -80,6 +80,6 @@ def _ollama_url(text: str) -> str:
     """OLLAMA_HOST may be a URL, `host`, `host:port` or `:port`, and may name the address that the server listens on."""
     parts = urlsplit(text if "://" in text else f"//{text}")
     host = parts.hostname or "127.0.0.1"
-    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  # compared, not bound
+    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  # nosec B104  # compared, not bound
     port = parts.port or ({"http": 80, "https": 443}.get(parts.scheme) or _OLLAMA_PORT)
     return f"{parts.scheme or 'http'}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.loop.codec import part_to_json
 from agent.loop.intents import AttemptSettled, EndAttempt, EndStep, FenceLost, Intent
@@ -13,6 +12,9 @@ from agent.loop.plan import Deployment, OfferedTool, RunPlan
 from agent.loop.ports import Stop
 from agent.loop.runner import Runner
 from llmconfig.llm import Finished, FinishReason, Message, ModelInfo, ModelRequest, Provider, StreamEvent, Text, Tool, ToolResult
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
 
 
 class ListJournal:

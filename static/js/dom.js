@@ -71,3 +71,11 @@ export async function busy(node, work) {
     node.removeAttribute("aria-disabled");
   }
 }
+
+/** What is useless until its script listens is served disabled (`data-wait`), so that nobody types into the void. */
+export function ready(root) {
+  for (const control of root.querySelectorAll("[data-wait]")) {
+    control.disabled = false;
+    control.removeAttribute("data-wait");
+  }
+}

@@ -1,7 +1,7 @@
 // Writing and sending: Enter sends, Shift+Enter makes a line, Escape stops. What was typed is kept until the server has taken it.
 
 import { announce } from "../announce.js";
-import { $ } from "../dom.js";
+import { $, ready } from "../dom.js";
 
 const ROWS = 12;
 
@@ -86,6 +86,11 @@ export function createComposer({ onSend, onStop }) {
   show();
 
   return {
+    /** Once the page knows its conversation: a message sent earlier would be painted over. */
+    enable() {
+      ready(form);
+      if (document.activeElement === document.body) focus(); // never out of a menu that is already open
+    },
     setRunning(value) {
       if (running === value) return;
       const hadFocus = document.activeElement === stop;

@@ -1,7 +1,7 @@
 // The chat page: wires the thread to the list, the log, the composer, the menus and the inspector.
 
 import { remove } from "../api.js";
-import { $ } from "../dom.js";
+import { $, ready } from "../dom.js";
 import { asked, confirmed } from "../dialog.js";
 import "../menus.js";
 import { toastError } from "../toast.js";
@@ -160,8 +160,12 @@ $("#new-conversation").addEventListener("click", () => {
   go(null);
 });
 for (const prompt of document.querySelectorAll("[data-prompt]")) prompt.addEventListener("click", () => composer.fill(prompt.textContent.trim()));
+ready($("#conversations"));
 window.addEventListener("popstate", () => open(addressed()));
 
 conversations.select(first || null);
 await Promise.all([loadCatalog(), conversations.load()]);
-await open(first || null);
+const opening = open(first || null);
+if (!first) composer.enable();
+await opening;
+composer.enable();

@@ -13,10 +13,10 @@ function priceText({ provider, price: known }) {
   return `${price(known.input_per_mtok, known.currency)} · ${price(known.output_per_mtok, known.currency)}`;
 }
 
-/** The demo provider says that it is one even where there is no room for its badge. */
+/** The name that the vendor's documentation and the answers carry; the demo provider says that it is one. */
 function nameOf(model) {
-  const name = model ? model.label || model.model : "No model yet";
-  return model && isDemoProvider(model.provider) && !/demo/i.test(name) ? `${name} (demo)` : name;
+  if (!model) return "No model yet";
+  return isDemoProvider(model.provider) ? "Demo provider" : model.model;
 }
 
 /** Models by config, in the order of the list; the chosen one is added when the list does not hold it. */
@@ -45,7 +45,7 @@ export function createModelMenu({ onChoose, providersUrl }) {
       { class: "option", on: { click: close }, dataset: { search: `${model.model} ${model.label}`.toLowerCase() } },
       input,
       providerMark(model.provider, true),
-      h("span", {}, model.label || model.model),
+      h("span", { title: model.label || model.model }, nameOf(model)),
       isDemoProvider(model.provider) && demoBadge(),
       h("span", { class: "tiny muted num" }, priceText(model)),
     );

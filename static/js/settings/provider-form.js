@@ -1,7 +1,7 @@
 // The form that adds or changes a provider config: its fields come from the provider's schemas, its test runs before anything is saved.
 
 import { ApiError, get, newKey, patch, post } from "../api.js";
-import { $, busy, h, note } from "../dom.js";
+import { $, busy, h, note, ready } from "../dom.js";
 import { clearErrors, showErrors } from "./field-errors.js";
 import { createModelField } from "./model-field.js";
 import { schemaFields } from "./schema-fields.js";
@@ -123,9 +123,8 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
       const saved = editing
         ? await patch(`user/llm-config/${editing.id}`, fields)
         : await post("user/llm-config", fields, { idempotencyKey: createKey });
-      const wasNew = !editing;
       api.reset();
-      onSaved(saved, wasNew);
+      onSaved(saved);
     } catch (error) {
       if (error.status >= 400) createKey = newKey(); // a corrected body is another request
       fail(error);
@@ -178,5 +177,6 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
     },
   };
   api.reset();
+  ready(form);
   return api;
 }

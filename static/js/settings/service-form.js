@@ -1,7 +1,7 @@
 // The form that connects or changes a service.
 
 import { ApiError, newKey, patch, post } from "../api.js";
-import { $, busy, note } from "../dom.js";
+import { $, busy, note, ready } from "../dom.js";
 import { clearErrors, showErrors } from "./field-errors.js";
 
 export function createServiceForm({ onSaved }) {
@@ -70,5 +70,6 @@ export function createServiceForm({ onSaved }) {
     },
   };
   show(null);
+  ready(form);
   return api;
 }

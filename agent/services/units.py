@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.db import connection, transaction
 
@@ -11,14 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+AT_ONCE: Final = 4
+"""Units of a process under way together. More would only contend, for the interpreter's lock and for connections."""
+
+_places = threading.BoundedSemaphore(AT_ONCE)
+
+
 @contextmanager
 def unit_of_work() -> Iterator[None]:
     """A run's thread lives as long as the run; a connection it kept would be one of hundreds."""
-    try:
-        with transaction.atomic():
-            yield
-    finally:
-        release_connection()
+    with _places:
+        try:
+            with transaction.atomic():
+                yield
+        finally:
+            release_connection()
 
 
 def release_connection() -> None:

@@ -10,72 +10,119 @@ import llmconfig.tenancy.sealed
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('llmconfig', '0001_people_and_organizations'),
+        ("llmconfig", "0001_people_and_organizations"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='UserLLMConfig',
+            name="UserLLMConfig",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('name', models.CharField(max_length=120)),
-                ('provider_type', models.CharField(max_length=40)),
-                ('api_key', llmconfig.tenancy.sealed.SealedField(blank=True, default='')),
-                ('credentials', llmconfig.tenancy.sealed.SealedField(blank=True, default='', help_text='Other write-only fields of the provider, sealed as one JSON object.')),
-                ('api_key_hint', models.CharField(blank=True, default='', editable=False, max_length=8)),
-                ('api_key_fingerprint', models.CharField(blank=True, default='', editable=False, max_length=16)),
-                ('base_url', models.CharField(blank=True, default='', help_text="Empty means the provider's own address.", max_length=500)),
-                ('model', models.CharField(blank=True, default='', max_length=200)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('is_default', models.BooleanField(default=False)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('priority', models.IntegerField(default=0)),
-                ('weight', models.PositiveIntegerField(default=1)),
-                ('status', models.CharField(choices=[('untested', 'Untested'), ('valid', 'Valid'), ('invalid', 'Invalid'), ('quota_exhausted', 'Quota Exhausted'), ('unreadable', 'Unreadable'), ('missing_key', 'Missing Key'), ('disabled', 'Disabled')], default='untested', max_length=20)),
-                ('status_detail', models.CharField(blank=True, default='', max_length=1000)),
-                ('last_tested_at', models.DateTimeField(blank=True, null=True)),
-                ('last_latency_ms', models.PositiveIntegerField(blank=True, null=True)),
-                ('secret_version', models.PositiveIntegerField(default=0, editable=False)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='llmconfig.organization')),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(max_length=120)),
+                ("provider_type", models.CharField(max_length=40)),
+                ("api_key", llmconfig.tenancy.sealed.SealedField(blank=True, default="")),
+                (
+                    "credentials",
+                    llmconfig.tenancy.sealed.SealedField(
+                        blank=True, default="", help_text="Other write-only fields of the provider, sealed as one JSON object."
+                    ),
+                ),
+                ("api_key_hint", models.CharField(blank=True, default="", editable=False, max_length=8)),
+                ("api_key_fingerprint", models.CharField(blank=True, default="", editable=False, max_length=16)),
+                ("base_url", models.CharField(blank=True, default="", help_text="Empty means the provider's own address.", max_length=500)),
+                ("model", models.CharField(blank=True, default="", max_length=200)),
+                ("options", models.JSONField(blank=True, default=dict)),
+                ("is_default", models.BooleanField(default=False)),
+                ("is_enabled", models.BooleanField(default=True)),
+                ("priority", models.IntegerField(default=0)),
+                ("weight", models.PositiveIntegerField(default=1)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("untested", "Untested"),
+                            ("valid", "Valid"),
+                            ("invalid", "Invalid"),
+                            ("quota_exhausted", "Quota Exhausted"),
+                            ("unreadable", "Unreadable"),
+                            ("missing_key", "Missing Key"),
+                            ("disabled", "Disabled"),
+                        ],
+                        default="untested",
+                        max_length=20,
+                    ),
+                ),
+                ("status_detail", models.CharField(blank=True, default="", max_length=1000)),
+                ("last_tested_at", models.DateTimeField(blank=True, null=True)),
+                ("last_latency_ms", models.PositiveIntegerField(blank=True, null=True)),
+                ("secret_version", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "organization",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="llmconfig.organization"),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'provider config',
+                "verbose_name": "provider config",
             },
         ),
         migrations.CreateModel(
-            name='ModelList',
+            name="ModelList",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('entries', models.JSONField(default=list)),
-                ('fetched_at', models.DateTimeField()),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='llmconfig.organization')),
-                ('config', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='model_list', to='llmconfig.userllmconfig')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("entries", models.JSONField(default=list)),
+                ("fetched_at", models.DateTimeField()),
+                (
+                    "organization",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="llmconfig.organization"),
+                ),
+                (
+                    "config",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="model_list", to="llmconfig.userllmconfig"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddIndex(
-            model_name='userllmconfig',
-            index=models.Index(fields=['organization', 'owner', '-created_at'], name='config_by_owner'),
+            model_name="userllmconfig",
+            index=models.Index(fields=["organization", "owner", "-created_at"], name="config_by_owner"),
         ),
         migrations.AddConstraint(
-            model_name='userllmconfig',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True), ('owner__isnull', False)), fields=('organization', 'owner'), name='one_default_config_each'),
+            model_name="userllmconfig",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True), ("owner__isnull", False)),
+                fields=("organization", "owner"),
+                name="one_default_config_each",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userllmconfig',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True), ('owner__isnull', True)), fields=('organization',), name='one_default_shared_config'),
+            model_name="userllmconfig",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True), ("owner__isnull", True)),
+                fields=("organization",),
+                name="one_default_shared_config",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='userllmconfig',
-            constraint=models.UniqueConstraint(condition=models.Q(('owner__isnull', True), ('provider_type', 'demo')), fields=('organization',), name='one_shared_demo_config'),
+            model_name="userllmconfig",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("owner__isnull", True), ("provider_type", "demo")),
+                fields=("organization",),
+                name="one_shared_demo_config",
+            ),
         ),
     ]

@@ -9,13 +9,19 @@ from uuid import UUID
 from celery import shared_task
 from celery.signals import worker_process_shutdown, worker_ready, worker_shutting_down
 
+_shutting_down = threading.Event()
+
 
 @shared_task(name="agent.tasks.run_conversation", ignore_result=True)
 def run_conversation(run_id: str) -> None:
     """See one run through. The database decides whether there is anything to do."""
+    from agent.services.doorbell import nudge  # noqa: PLC0415  # needs the app registry
     from agent.worker.execute import execute_run  # noqa: PLC0415  # the runtime belongs to workers alone
 
-    execute_run(UUID(run_id))
+    if _shutting_down.is_set():
+        nudge(UUID(run_id))  # it was fetched before: another worker takes it
+    else:
+        execute_run(UUID(run_id))
 
 
 @shared_task(name="agent.tasks.sweep_runs", ignore_result=True)
@@ -36,15 +42,20 @@ def _start_runtime(**_: Any) -> None:
 
 def _preload() -> None:
     from agent.mcp import client  # noqa: PLC0415
+    from agent.services.units import release_connection  # noqa: PLC0415
     from llmconfig.services import preload_providers  # noqa: PLC0415
 
     client.preload()
-    preload_providers()
+    try:
+        preload_providers()
+    finally:
+        release_connection()
 
 
 @worker_shutting_down.connect
 def _give_runs_back(**_: Any) -> None:
     """Celery's thread pool waits for its tasks; they end once the loop has let their runs go."""
+    _shutting_down.set()
     from agent.worker.runtime import Runtime  # noqa: PLC0415
 
     threading.Thread(target=Runtime.stop_if_started, args=("shutdown",), name="routekit-stop").start()

@@ -31,7 +31,7 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # generic
     list_filter = ["status", "organization"]
     list_select_related = ["organization", "user"]
     date_hierarchy = "created_at"
-    exclude = ["error_detail"]
+    exclude = ["error_detail", "conversation"]  # a conversation is shown by its title: its first words
 
 
 @admin.register(Attempt)

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from agent.api.pagination import ByPosition
 from agent.api.serializers import ConversationInput, ConversationOutput, MessageInput, MessageOutput, PostedOutput
 from agent.models import Conversation, Message, Run
 from agent.services.conversations import create_conversation, delete_conversation, post_message, update_conversation
@@ -16,17 +17,12 @@ from agent.services.demo import ensure_demo_service
 from agent.services.presentation import message_json, when
 from llmconfig.tenancy.caller import Action, Caller, caller_of
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin
-from llmconfig.tenancy.rest.pagination import NewestFirst, OldestFirst
+from llmconfig.tenancy.rest.pagination import NewestFirst
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from rest_framework.request import Request
-
-
-class MessagesInOrder(OldestFirst):
-    ordering: Any = ("position",)
-    page_size = 200
 
 
 def own_conversations(caller: Caller) -> QuerySet[Conversation]:
@@ -113,12 +109,12 @@ class OneConversation(APIView):
 )
 class Messages(IdempotentCreateMixin, APIView):
     read_action, write_action = Action.READ_OWN, Action.RUN
-    pagination_class = MessagesInOrder
+    pagination_class = ByPosition
 
     def get(self, request: Request, id: UUID) -> Response:
         caller = caller_of(request)
         conversation = Conversation.objects.filter(organization=caller.organization, owner=caller.user).only("id").get(id=id)
-        paginator = MessagesInOrder()
+        paginator = ByPosition()
         page = paginator.paginate_queryset(Message.objects.filter(conversation=conversation), request, self) or []
         return paginator.get_paginated_response([message_json(row) for row in page])
 

@@ -18,6 +18,7 @@ from agent.models import Run
 from agent.services.approvals import decide_call, resolve_call
 from agent.services.presentation import call_json, run_json
 from agent.services.runs import cancel_run, is_over, run_for, run_whole
+from agent.services.units import release_connection
 from llmconfig.tenancy.caller import Action, caller_of
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class RunEvents(APIView):
         over = run.status not in Run.ACTIVE
         if async_to_sync(log_expired)(str(run.id), after, over=over):
             raise LogExpiredError
+        release_connection()
         response = StreamingHttpResponse(
             stream_run(str(run.id), after, lambda: sync_to_async(is_over)(run.id)), content_type="text/event-stream; charset=utf-8"
         )

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from agent.api.pagination import ByPosition
 from agent.api.serializers import GrantOutput, ServiceInput, ServiceOutput, ServiceTestOutput, ToolInput, ToolOutput
 from agent.models import Service, ServiceTool, ToolGrant
 from agent.services.connections import (
     approve_definition,
-    create_service,
+    ask_tools,
     delete_service,
     diff_of,
+    draft_service,
+    record_listing,
     refresh_tools,
     revoke_grant,
+    save_new,
     set_tool_policy,
     update_service,
 )
@@ -25,7 +30,7 @@ from agent.services.demo import ensure_demo_service
 from agent.services.presentation import when
 from llmconfig.tenancy.caller import Action, Caller, caller_of
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin
-from llmconfig.tenancy.rest.pagination import NewestFirst, OldestFirst
+from llmconfig.tenancy.rest.pagination import NewestFirst
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -33,9 +38,8 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
-class ToolsInOrder(OldestFirst):
+class ToolsInOrder(ByPosition):
     ordering: Any = ("position", "name")
-    page_size = 200
 
 
 def visible_services(caller: Caller) -> QuerySet[Service]:
@@ -94,11 +98,16 @@ class Services(IdempotentCreateMixin, APIView):
         page = paginator.paginate_queryset(visible_services(caller), request, self) or []
         return paginator.get_paginated_response([service_json(row) for row in page])
 
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def before_create(self, request: Request, *args: Any, **kwargs: Any) -> None:
         body = ServiceInput(data=request.data)
         body.is_valid(raise_exception=True)
-        service = create_service(caller=caller_of(request), **body.validated_data)
-        refresh_tools(service=service)
+        self.draft = draft_service(caller=caller_of(request), **body.validated_data)
+        self.listing = ask_tools(self.draft)
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with transaction.atomic():
+            service = save_new(self.draft)
+            record_listing(service=service, listing=self.listing)
         return Response(service_json(service), status=201)
 
 

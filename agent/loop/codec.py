@@ -32,7 +32,7 @@ def part_to_json(part: Part) -> dict[str, Any]:
             call: dict[str, Any] = {"type": "tool_call", "id": part.id, "name": name, "arguments": dict(part.arguments), "service": service}
             malformed = {} if part.malformed is None else {"malformed": part.malformed}
             return call | malformed | _data_to_json(part.provider_data)
-        case ToolResult():
+        case _:
             return {
                 "type": "tool_result",
                 "tool_call_id": part.tool_call_id,

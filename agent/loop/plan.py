@@ -48,11 +48,11 @@ class PendingCall:
     """A call of the last assistant message that has no result yet, with what became of its question.
 
     state: `waiting` for a person · `approved` may run · `denied` and `expired` may not · `requested` was never dispatched ·
-    `dispatched` was in flight when a worker was lost, so its outcome is unknown.
+    `dispatched` was in flight when a worker was lost, so its outcome is unknown · `refused` may not run, which the model was not told yet.
     """
 
     call: ToolCall
-    state: Literal["waiting", "approved", "denied", "expired", "requested", "dispatched", "finished"]
+    state: Literal["waiting", "approved", "denied", "expired", "requested", "dispatched", "finished", "refused"]
     decided_by: str = ""
     announced: bool = True
     result: ToolResult | None = None
@@ -60,7 +60,11 @@ class PendingCall:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """One claim of a run. first_step is the index of the step to do next (or to finish, when calls are pending)."""
+    """One claim of a run. first_step is the index of the step to do next (or to finish, when calls are pending).
+
+    untold: messages that were stored but whose `message.completed` a lost worker no longer wrote. answered: the finish reason of
+    an answer that only lacks the run's end.
+    """
 
     run: str
     conversation: str
@@ -77,3 +81,5 @@ class RunPlan:
     notices: tuple[str, ...] = ()
     resumed: bool = False
     discard_after: int | None = None
+    untold: tuple[Mapping[str, Any], ...] = ()
+    answered: str = ""

@@ -61,11 +61,16 @@ class Runner:
             emit("run.started", {"run": plan.run, "conversation": plan.conversation, "target": dict(plan.target)})
         if plan.discard_after is not None:
             emit("step.restarted", {"index": plan.first_step, "discard_after": plan.discard_after})
+        for message in plan.untold:
+            emit("message.completed", {"message": dict(message)})
         for notice in plan.notices:
             emit("run.notice", {"detail": notice})
 
     async def _loop(self) -> None:
         step, pending = self.plan.first_step, self.plan.pending
+        if self.plan.answered:
+            await self._end("completed", finish_reason=self.plan.answered)
+            return
         while True:
             if pending:
                 turn = ToolTurn.resumed(self.plan, pending)

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DENIED = "The user denied this call. Do not repeat it; ask what to do instead."
+REFUSED = "This call was refused: its arguments were no JSON object, or the tool may not be used here."
+NOW_ASKS = "This tool has come to need the user's approval. Call it again to ask for it."
 EXPIRED = "Nobody decided on this call in time, so it did not run. Ask the user before trying it again."
+
+_MAY_NOT_RUN = {"denied": DENIED, "expired": EXPIRED, "refused": REFUSED}
 
 
 def decide_calls(calls: Sequence[ToolCall], tools: Sequence[OfferedTool]) -> tuple[CallDecision, ...]:
@@ -76,16 +80,16 @@ class ToolTurn:
         call = item.call
         if item.state == "finished" and item.result is not None:
             self.ready[call.id] = item.result
-        elif item.state == "denied":
-            self._answer(call.id, DENIED)
-        elif item.state == "expired":
-            self._answer(call.id, EXPIRED)
+        elif item.state in _MAY_NOT_RUN:
+            self._answer(call.id, _MAY_NOT_RUN[item.state])
         elif item.state == "waiting":
             self.waiting = True
         elif item.state == "dispatched" and not (tool and tool.repeatable):
             self.unknown = True
         elif tool is None or tool.verdict == "refuse":
             self._answer(call.id, refusal(CallDecision(call, tool, "refused")))
+        elif item.state == "requested" and tool.verdict == "ask":
+            self._answer(call.id, NOW_ASKS)
         else:
             self.runnable.append((call, tool))
 

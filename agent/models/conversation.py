@@ -33,7 +33,10 @@ class Conversation(TenantModel):
 
 
 class Message(models.Model):
-    """What was said. `parts` is the neutral JSON of agent.loop.codec; position orders a conversation and never repeats."""
+    """What was said. `parts` is the neutral JSON of agent.loop.codec; position orders a conversation and never repeats.
+
+    after_seq: the run's last event when an answer was stored. Its `message.completed` is the next one, which a worker may be lost before.
+    """
 
     class Role(models.TextChoices):
         USER = "user", "User"
@@ -55,6 +58,7 @@ class Message(models.Model):
     finish_reason = models.CharField(max_length=20, blank=True)
     finish_raw = models.CharField(max_length=60, blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.COMPLETED)
+    after_seq = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -42,6 +42,7 @@ class Service(OwnedModel):
     is_enabled = models.BooleanField(default=True)
     is_demo = models.BooleanField(default=False)
     last_tested_at = models.DateTimeField(null=True, blank=True)
+    pinned_at = models.DateTimeField(null=True, blank=True, help_text="When its tools were first seen; what comes later needs approval.")
 
     class Meta:
         ordering = ["-created_at"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.db import transaction
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from llmconfig.tenancy.caller import Caller
 
 Remember = Literal["run", "always"]
+EXPIRED = "The time to decide on this call is over."
 RAN = "The user says that this call ran; its result was lost."
 
 
@@ -35,12 +35,14 @@ def decide_call(*, caller: Caller, call_id: UUID, approve: bool, remember: Remem
         if call.status != ToolCall.Status.WAITING:
             raise Conflict(f"This call is already {call.get_status_display().lower()}.", code="already_decided")
         if call.expires_at is not None and call.expires_at < timezone.now():
-            raise Conflict("The time to decide on this call is over.", code="approval_expired")
+            raise Conflict(EXPIRED, code="approval_expired")
         if approve:
             _require_unchanged(call)
-        call.status = ToolCall.Status.APPROVED if approve else ToolCall.Status.DENIED
-        call.decided_at, call.decided_by, call.is_decision_announced = datetime.now(UTC), caller.user, False
-        call.save(update_fields=["status", "decided_at", "decided_by", "is_decision_announced"])
+        changes: dict[str, Any] = {"decided_at": timezone.now(), "decided_by": caller.user, "is_decision_announced": False}
+        changes["status"] = ToolCall.Status.APPROVED if approve else ToolCall.Status.DENIED
+        if not ToolCall.objects.filter(id=call.id, status=ToolCall.Status.WAITING).update(**changes):
+            raise Conflict(EXPIRED, code="approval_expired")  # the sweeper was quicker
+        call.refresh_from_db()
         if approve and remember is not None and call.service_id is not None:
             _grant(caller, call, remember)
         _go_on(call)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
-from asgiref.sync import async_to_sync, sync_to_async
-from django.db import transaction
+from asgiref.sync import async_to_sync
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from agent.mcp.errors import ServiceError, ServiceTimeout, ServiceUnauthorized, ServiceUnreachable
@@ -18,9 +19,11 @@ from llmconfig.tenancy.caller import Action, Caller, allows
 from llmconfig.tenancy.errors import Conflict, Forbidden, Invalid
 from llmconfig.tenancy.keys import open_for, seal_for
 from llmconfig.tenancy.sealed import Sealed
+from llmconfig.vault import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from agent.mcp.definitions import ToolDefinition
@@ -40,18 +43,35 @@ class ServiceFields(TypedDict, total=False):
 
 def create_service(*, caller: Caller, **fields: Unpack[ServiceFields]) -> Service:
     """A new service, not yet asked for its tools: call `refresh_tools` next. Raises Invalid, Forbidden."""
+    return save_new(draft_service(caller=caller, **fields))
+
+
+def draft_service(*, caller: Caller, **fields: Unpack[ServiceFields]) -> Service:
+    """A checked but unsaved service, which can be asked for its tools before any transaction begins. Raises Invalid, Forbidden."""
     shared = fields.get("shared", False)
     _require(caller, shared=shared)
     _check_url(fields["url"])
     service = Service(
         organization=caller.organization,
         owner=None if shared else caller.user,
-        slug=free_slug(caller.organization, fields["display_name"]),
         **{name: value for name, value in fields.items() if name not in ("shared", "token")},
     )
     _set_token(service, fields.get("token"))
-    service.save()
     return service
+
+
+def save_new(service: Service) -> Service:
+    """Save a draft under a slug that is free. Two that want the same at once get different ones."""
+    while True:
+        service.slug = free_slug(service.organization, service.display_name)
+        try:
+            with transaction.atomic():
+                service.save(force_insert=True)
+        except IntegrityError:
+            if not Service.objects.filter(organization=service.organization_id, slug=service.slug).exists():
+                raise
+        else:
+            return service
 
 
 def update_service(*, caller: Caller, service: Service, **fields: Unpack[ServiceFields]) -> Service:
@@ -63,7 +83,7 @@ def update_service(*, caller: Caller, service: Service, **fields: Unpack[Service
     with transaction.atomic():
         if "url" in fields and fields["url"] != service.url:
             _check_url(fields["url"])
-            if _host(fields["url"]) != _host(service.url) and not token:
+            if _origin(fields["url"]) != _origin(service.url) and not token:
                 service.token = Sealed("")
             service.status, service.secret_version = Service.Status.UNTESTED, service.secret_version + 1
         if "shared" in fields and fields["shared"] != service.shared:
@@ -84,42 +104,50 @@ def delete_service(*, caller: Caller, service: Service) -> None:
     service.delete()
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a service said when it was asked for its tools: definitions, or why not. latency_ms includes connecting."""
+
+    asked_at: datetime
+    latency_ms: int
+    definitions: Sequence[ToolDefinition] = ()
+    error: ServiceError | None = None
+
+
 def refresh_tools(*, service: Service) -> dict[str, Any]:
     """Connect, list the tools and pin them. {"ok", "latency_ms", "tools", "error": {"kind", "detail"} | None}."""
-    began = timezone.now()
-    error: ServiceError | None = None
-    definitions: Sequence[ToolDefinition] = ()
-    if service.auth_type == Service.Auth.BEARER and not service.token:
-        error = ServiceUnauthorized(f"{service.display_name} needs a token and has none.")
-    else:
-        try:
-            definitions = async_to_sync(_list_tools)(service)
-        except ServiceError as raised:
-            error = raised
-    latency = int((timezone.now() - began).total_seconds() * 1000)
-    status, detail = _status_of(error)
-    with transaction.atomic():
-        Service.objects.filter(id=service.id).update(status=status, status_detail=detail[:500], last_tested_at=began)
-        if error is None:
-            pin_tools(service=service, definitions=definitions)
-    service.refresh_from_db()
-    return {
-        "ok": error is None,
-        "latency_ms": latency,
-        "tools": [definition.name for definition in definitions],
-        "error": None if error is None else {"kind": error.kind, "detail": error.message},
-    }
+    return record_listing(service=service, listing=ask_tools(service))
 
 
-async def _list_tools(service: Service) -> Sequence[ToolDefinition]:
+def ask_tools(service: Service) -> Listing:
+    """Connect and list. Network: never call it inside a transaction."""
     from agent.mcp.pool import probe  # noqa: PLC0415  # the MCP SDK is slow to import
 
-    return await probe(await _endpoint(service), egress())
+    began = timezone.now()
+    if service.auth_type == Service.Auth.BEARER and not service.token:
+        return Listing(began, 0, error=ServiceUnauthorized(f"{service.display_name} needs a token and has none."))
+    try:
+        found, error = async_to_sync(probe)(endpoint_of(service), egress()), None
+    except ServiceError as raised:
+        found, error = [], raised
+    except Unreadable:
+        found, error = [], ServiceUnauthorized(f"The token of {service.display_name} cannot be opened.")
+    return Listing(began, int((timezone.now() - began).total_seconds() * 1000), found, error)
 
 
-async def _endpoint(service: Service) -> Any:
-
-    return await sync_to_async(endpoint_of)(service)
+def record_listing(*, service: Service, listing: Listing) -> dict[str, Any]:
+    status, detail = _status_of(listing.error)
+    with transaction.atomic():
+        Service.objects.filter(id=service.id).update(status=status, status_detail=detail[:500], last_tested_at=listing.asked_at)
+        if listing.error is None:
+            pin_tools(service=service, definitions=listing.definitions)
+    service.refresh_from_db()
+    return {
+        "ok": listing.error is None,
+        "latency_ms": listing.latency_ms,
+        "tools": [definition.name for definition in listing.definitions],
+        "error": None if listing.error is None else {"kind": listing.error.kind, "detail": listing.error.message},
+    }
 
 
 def _status_of(error: ServiceError | None) -> tuple[Service.Status, str]:
@@ -137,7 +165,7 @@ def _status_of(error: ServiceError | None) -> tuple[Service.Status, str]:
 def pin_tools(*, service: Service, definitions: Sequence[ToolDefinition]) -> None:
     """Bring the pinned tools up to date. Those seen while connecting are approved by that; later ones are new, changed ones blocked."""
     known = {tool.name: tool for tool in service.tools.all()}
-    first = not known
+    first = bool(Service.objects.filter(id=service.id, pinned_at=None).update(pinned_at=timezone.now()))
     for position, definition in enumerate(definitions):
         tool = known.pop(definition.name, None)
         if tool is None:
@@ -148,10 +176,17 @@ def pin_tools(*, service: Service, definitions: Sequence[ToolDefinition]) -> Non
         if tool.definition_hash == definition.definition_hash:
             tool.pending = None
             tool.state = ServiceTool.State.APPROVED if tool.state == ServiceTool.State.CHANGED else tool.state
+        elif tool.state == ServiceTool.State.NEW:
+            _redefine(tool, _columns(definition))
         else:
             tool.pending, tool.state = _columns(definition), ServiceTool.State.CHANGED
         tool.save()
     ServiceTool.objects.filter(id__in=[tool.id for tool in known.values()]).delete()
+
+
+def _redefine(tool: ServiceTool, columns: Mapping[str, Any]) -> None:
+    for name, value in columns.items():
+        setattr(tool, name, value)
 
 
 def _columns(definition: ToolDefinition) -> dict[str, Any]:
@@ -190,8 +225,7 @@ def approve_definition(*, caller: Caller, service: Service, tool: ServiceTool) -
     if tool.state == ServiceTool.State.APPROVED:
         raise Conflict("This definition is approved already.", code="already_approved")
     if tool.pending is not None:
-        for name, value in tool.pending.items():
-            setattr(tool, name, value)
+        _redefine(tool, tool.pending)
         tool.pending = None
     tool.state = ServiceTool.State.APPROVED
     tool.save()
@@ -226,9 +260,10 @@ def _check_url(url: str) -> None:
         raise Invalid(str(error), code="url_forbidden", attr="url") from None
 
 
-def _host(url: str) -> str:
-
-    return urlsplit(url).netloc.rpartition("@")[2]
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Where a token goes: the same host without TLS is another place."""
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _set_token(service: Service, token: Secret | None) -> None:

@@ -52,7 +52,20 @@ def commit_intent(claim: Claim, intent: Intent, *, seq: int) -> Any:
 
 def canonical_hash(arguments: Mapping[str, Any]) -> str:
     """What an approval is bound to: SHA-256 over the arguments as canonical JSON."""
-    return hashlib.sha256(json.dumps(arguments, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_plain(arguments), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Whole numbers as integers: Postgres gives 1e22 back as 10000000000000000000000."""
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value
 
 
 def _begin_attempt(claim: Claim, intent: BeginAttempt, seq: int) -> None:
@@ -90,7 +103,7 @@ def _end_attempt(claim: Claim, intent: EndAttempt, seq: int) -> AttemptSettled:
         evidence=cost.evidence,
         price_version=cost.version,
     )
-    message = _store_answer(claim, intent) if intent.message is not None else None
+    message = _store_answer(claim, intent, seq) if intent.message is not None else None
     expires_at = now + timedelta(seconds=settings.APPROVAL_TTL_S)
     if intent.calls:
         step = Step.objects.get(run_id=claim.run, index=intent.step)
@@ -109,11 +122,12 @@ def _end_attempt(claim: Claim, intent: EndAttempt, seq: int) -> AttemptSettled:
     )
 
 
-def _store_answer(claim: Claim, intent: EndAttempt) -> Message:
+def _store_answer(claim: Claim, intent: EndAttempt, seq: int) -> Message:
     assert intent.message is not None  # noqa: S101  # for the type checker
     finished = intent.finished if intent.status == "completed" else None
     return _append_message(
         claim,
+        seq,
         role=Message.Role.ASSISTANT,
         parts=[part_to_json(part) for part in intent.message.parts],
         provider=intent.deployment.provider,
@@ -124,12 +138,14 @@ def _store_answer(claim: Claim, intent: EndAttempt) -> Message:
     )
 
 
-def _append_message(claim: Claim, **fields: Any) -> Message:
+def _append_message(claim: Claim, seq: int, **fields: Any) -> Message:
     conversation = Run.objects.values_list("conversation_id", flat=True).get(id=claim.run)
     last = Message.objects.filter(conversation_id=conversation).aggregate(last=Max("position"))["last"]
     now = timezone.now()
     Conversation.objects.filter(id=conversation).update(updated_at=now)
-    return Message.objects.create(conversation_id=conversation, run_id=claim.run, position=(last or 0) + 1, created_at=now, **fields)
+    return Message.objects.create(
+        conversation_id=conversation, run_id=claim.run, position=(last or 0) + 1, after_seq=seq, created_at=now, **fields
+    )
 
 
 def _call_row(step: Step, position: int, decision: CallDecision) -> ToolCall:
@@ -140,7 +156,7 @@ def _call_row(step: Step, position: int, decision: CallDecision) -> ToolCall:
         step=step,
         position=position,
         service_id=tool.endpoint if tool else None,
-        service_slug=slug or "",
+        service_slug=(slug or "")[:32],  # of a tool that the model made up, too
         name=name[:128],
         arguments=dict(call.arguments),
         arguments_hash=canonical_hash(call.arguments),
@@ -169,7 +185,7 @@ def _end_tool(claim: Claim, intent: EndTool, seq: int) -> None:
 
 def _end_step(claim: Claim, intent: EndStep, seq: int) -> dict[str, Any]:
     Step.objects.filter(run_id=claim.run, index=intent.step).update(is_finished=True)
-    message = _append_message(claim, role=Message.Role.TOOL, parts=[part_to_json(result) for result in intent.results])
+    message = _append_message(claim, seq, role=Message.Role.TOOL, parts=[part_to_json(result) for result in intent.results])
     return message_json(message)
 
 

@@ -10,16 +10,31 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from redis import Redis
-from redis.asyncio import Redis as AsyncRedis
+from redis import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
-from agent.stream import PING, Heartbeat, LogError, LogExpired, RunEvent, Tail, append, expired, follow, format_event, publish_cancel, take
+from agent.stream import (
+    PING,
+    Heartbeat,
+    LogError,
+    LogExpired,
+    RunEvent,
+    Tail,
+    append,
+    async_client,
+    expired,
+    follow,
+    format_event,
+    publish_cancel,
+    take,
+)
 from llmconfig.tenancy.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from uuid import UUID
+
+    from redis.asyncio import Redis as AsyncRedis
 
 logger = logging.getLogger(__name__)
 _AWAY = "The queue (Valkey) does not answer. Messages already accepted are kept and go on when it is back."
@@ -30,7 +45,8 @@ _tails: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncRedis, Tail]] = 
 @cache
 def valkey() -> Redis:
     """This process's client for short commands: it gives up after 2 s."""
-    return Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    pool = BlockingConnectionPool.from_url(settings.REDIS_URL, max_connections=32, timeout=5, socket_timeout=2, socket_connect_timeout=2)
+    return Redis(connection_pool=pool)
 
 
 def require_valkey() -> None:
@@ -66,9 +82,17 @@ def log_cancelled(run_id: UUID, fence: int, known: int) -> None:
 def _tail() -> tuple[AsyncRedis, Tail]:
     loop = asyncio.get_running_loop()
     if loop not in _tails:
-        client = AsyncRedis.from_url(settings.REDIS_URL)
+        client = async_client(settings.REDIS_URL)
         _tails[loop] = (client, Tail(client))
     return _tails[loop]
+
+
+async def leave_loop() -> None:
+    """Close what this event loop opened here. A server's loop ends with its process; a test's does not."""
+    client, tail = _tails.pop(asyncio.get_running_loop(), (None, None))
+    if client is not None and tail is not None:
+        await tail.aclose()
+        await client.aclose()
 
 
 async def stream_run(run_id: str, after: int, is_over: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:

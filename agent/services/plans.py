@@ -10,14 +10,16 @@ from django.conf import settings
 from agent.loop.codec import join_name, message_from_json, part_from_json
 from agent.loop.plan import Deployment, OfferedTool, PendingCall, RunPlan
 from agent.mcp.policy import decide
-from agent.models import Conversation, Message, Run, Service, ServiceTool, Step, ToolCall, ToolGrant
+from agent.models import Attempt, Conversation, Message, Run, Service, ServiceTool, Step, ToolCall, ToolGrant
 from agent.services.endpoints import endpoint_of
+from agent.services.presentation import message_json
+from llmconfig.llm import FinishReason, Role, Tool, ToolResult
 from llmconfig.llm import Message as NeutralMessage
-from llmconfig.llm import Role, Tool, ToolResult
 from llmconfig.llm import ToolCall as NeutralCall
 from llmconfig.services import Deployment as ModelDeployment
 from llmconfig.services import deployment_for_run
 from llmconfig.tenancy.errors import ServiceError
+from llmconfig.vault import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,27 +46,23 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The run cannot even begin: its deployment is gone, disabled or unreadable; or a person cancelled it while it was queued."""
+    """The run cannot go on: its deployment is gone, disabled or unreadable; a person cancelled it; or a lost worker had seen it fail."""
 
     kind: str
     detail: str
     last_seq: int
+    untold: tuple[Mapping[str, Any], ...] = ()
 
 
 def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
     """Everything of a claimed run. last_seq: the last event number in the log. Call inside a unit of work."""
     run = Run.objects.select_related("conversation", "config", "user").get(id=run_id)
-    last_seq = max(last_seq, run.event_seq)
-    if run.cancel_requested_at is not None:
-        return Refused("cancelled", "", last_seq)
-    if run.config_id is None:
-        return Refused("config_gone", "The provider this conversation used was deleted. Choose another model.", last_seq)
-    try:
-        client = deployment_for_run(run.config_id, run.model)
-    except ServiceError as error:
-        return Refused(error.code, error.detail, last_seq)
-    services = _services(run)
+    untold, last_seq = _untold(run, last_seq), max(last_seq, run.event_seq)
     step = run.steps.order_by("-index").first()
+    client = _refusal(run, step) or _client(run)
+    if not isinstance(client, ModelDeployment):
+        return Refused(*client, last_seq, untold)
+    services, endpoints, notices = _services(run)
     pending, lost_at = _where_it_stopped(step)
     return Work(
         plan=RunPlan(
@@ -82,11 +80,51 @@ def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
             options=client.options,
             resumed=run.event_seq > 0,
             discard_after=lost_at,
+            notices=notices,
+            untold=untold,
+            answered=_answered(run, step),
         ),
         client=client,
-        endpoints={str(service.id): endpoint_of(service) for service in services},
+        endpoints=endpoints,
         last_seq=last_seq,
     )
+
+
+def known_seq(run_id: UUID) -> int:
+    """The last event number that a worker of this run is known to have given out."""
+    return Run.objects.values_list("event_seq", flat=True).get(id=run_id)
+
+
+def _refusal(run: Run, step: Step | None) -> tuple[str, str] | None:
+    """Why the run is over before it goes on, as (kind, detail)."""
+    if run.cancel_requested_at is not None:
+        return "cancelled", ""
+    if run.config is None or run.config.organization_id != run.organization_id or run.config.owner_id not in (None, run.user_id):
+        return "config_gone", "The provider this conversation used is no longer there for you. Choose another model."
+    last = step.attempts.order_by("-created_at").first() if step else None
+    if last is not None and last.status in (Attempt.Status.FAILED, Attempt.Status.CANCELLED):
+        return last.error_kind, last.error_detail
+    return None
+
+
+def _client(run: Run) -> ModelDeployment | tuple[str, str]:
+    try:
+        return deployment_for_run(run.config_id, run.model)
+    except ServiceError as error:
+        return error.code, error.detail
+
+
+def _untold(run: Run, stored: int) -> tuple[Mapping[str, Any], ...]:
+    """Answers whose `message.completed` is not in the log, which ends at `stored`: their worker was lost between row and event."""
+    return tuple(message_json(row) for row in run.messages.filter(after_seq__gte=stored)) if run.event_seq else ()
+
+
+def _answered(run: Run, step: Step | None) -> str:
+    """The finish reason of a final answer whose run was not ended any more; "" where the model is still to be asked."""
+    if step is None or not step.is_finished or step.tool_calls.exists():
+        return ""
+    last = run.messages.filter(role=Message.Role.ASSISTANT).last()
+    return last.finish_reason if last else FinishReason.OTHER
 
 
 def _next_step(step: Step | None) -> int:
@@ -118,11 +156,10 @@ _STATES: dict[str, Any] = {
 
 def _pending(row: ToolCall) -> PendingCall:
     call = NeutralCall(str(row.id), join_name(row.service_slug, row.name), row.arguments)
-    state = _STATES[row.status]
     result = part_from_json(row.result) if row.result is not None else None
     return PendingCall(
         call=call,
-        state="requested" if state == "finished" and result is None else state,
+        state="refused" if row.status == ToolCall.Status.REFUSED and result is None else _STATES[row.status],
         decided_by=row.decided_by.get_username() if row.decided_by else "",
         announced=row.is_decision_announced,
         result=result if isinstance(result, ToolResult) else None,
@@ -134,15 +171,21 @@ def _history(conversation: Conversation) -> tuple[NeutralMessage, ...]:
     return tuple(message_from_json(cast("Role", role), parts) for role, parts in rows)
 
 
-def _services(run: Run) -> Sequence[Service]:
-    """The services of the conversation that its owner may use now, checked at every claim."""
+def _services(run: Run) -> tuple[Sequence[Service], Mapping[str, Endpoint], tuple[str, ...]]:
+    """The services of the conversation that its owner may use now, checked at every claim; those that open; what to tell of the rest."""
     visible = Service.objects.filter(organization=run.organization_id, is_enabled=True).order_by("created_at")
     chosen = run.conversation.services
-    return [
-        service
-        for service in visible.prefetch_related("tools")
-        if service.owner_id in (None, run.user_id) and (chosen is None or str(service.id) in chosen)
-    ]
+    services, endpoints, notices = [], {}, []
+    for service in visible.prefetch_related("tools"):
+        if service.owner_id not in (None, run.user_id) or (chosen is not None and str(service.id) not in chosen):
+            continue
+        try:
+            endpoints[str(service.id)] = endpoint_of(service)
+        except Unreadable:
+            notices.append(f"The token of {service.display_name} cannot be opened. Enter it again under Settings, Services.")
+        else:
+            services.append(service)
+    return services, endpoints, tuple(notices)
 
 
 def _tools(run: Run, services: Sequence[Service]) -> tuple[OfferedTool, ...]:

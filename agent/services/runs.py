@@ -9,6 +9,7 @@ from django.db.models import F, Prefetch
 from django.utils import timezone
 
 from agent.models import Run, Step, ToolCall
+from agent.services.units import release_connection
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -30,7 +31,11 @@ def run_whole(caller: Caller, run_id: UUID) -> Run:
 
 
 def is_over(run_id: UUID) -> bool:
-    return Run.objects.filter(id=run_id, status__in=_OVER).exists()
+    """Asked by a stream of events now and then, which meanwhile holds no connection: there are more streams than connections."""
+    try:
+        return Run.objects.filter(id=run_id, status__in=_OVER).exists()
+    finally:
+        release_connection()
 
 
 def cancel_run(*, caller: Caller, run_id: UUID) -> Run:

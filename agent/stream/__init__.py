@@ -3,6 +3,7 @@
 This facade is the public surface; `__all__` is a contract.
 """
 
+from agent.stream.connect import async_client
 from agent.stream.control import listen, publish_cancel
 from agent.stream.flusher import Flusher, RunLog
 from agent.stream.log import TERMINAL, LogConflict, LogError, LogExpired, LogStale, RunEvent
@@ -27,6 +28,7 @@ __all__ = [
     "Seat",
     "Tail",
     "append",
+    "async_client",
     "expired",
     "follow",
     "format_event",

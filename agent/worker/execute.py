@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import queue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, transaction
 
 from agent.loop.intents import EndRun, FenceLost, Intent
 from agent.loop.runner import Runner
 from agent.services.claims import Claim, claim_run
 from agent.services.journal import commit_intent
-from agent.services.plans import Refused, Work, load_work
+from agent.services.plans import Refused, Work, known_seq, load_work
 from agent.services.units import unit_of_work
 from agent.stream import LogStale, RunLog
 from agent.worker.runtime import Active, Runtime
@@ -42,24 +43,38 @@ Inbox = queue.SimpleQueue["Post | None"]
 
 def execute_run(run_id: UUID) -> None:
     """Claim the run and see it through: to its end, to a question for a person, or until it is given back."""
-    runtime = Runtime.get()
-    with unit_of_work():
-        claim = claim_run(run_id)
-        if claim is None:
-            return
-        work = load_work(run_id, last_seq=0) if claim.is_first else None
-    if work is None:
-        last_seq = runtime.call(lambda: _take_log(runtime, claim))
-        if last_seq is None:
-            return
+    with Runtime.entered() as runtime:
         with unit_of_work():
-            work = load_work(run_id, last_seq=last_seq)
-    if isinstance(work, Work):
-        preload_provider(work.client.provider)
-    inbox: Inbox = queue.SimpleQueue()
-    runtime.loop.call_soon_threadsafe(_start, runtime, claim, work, inbox)
-    while (post := inbox.get()) is not None:
-        _commit(claim, post)
+            claim = claim_run(run_id)
+            if claim is None:
+                return
+            work = _load(claim, 0) if claim.is_first else None
+        stored = 0
+        if work is None:
+            last_seq = runtime.call(lambda: _take_log(runtime, claim))
+            if last_seq is None:
+                return
+            stored = last_seq
+            with unit_of_work():
+                work = _load(claim, stored)
+        if isinstance(work, Work):
+            preload_provider(work.client.provider)
+        inbox: Inbox = queue.SimpleQueue()
+        runtime.loop.call_soon_threadsafe(_start, runtime, claim, work, inbox, stored)
+        while (post := inbox.get()) is not None:
+            _commit(claim, post)
+
+
+def _load(claim: Claim, last_seq: int) -> Work | Refused:
+    """What the run needs. A run that cannot be read ends as failed, rather than coming back with every sweep."""
+    try:
+        with transaction.atomic():
+            return load_work(claim.run, last_seq=last_seq)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: the run waits for it
+    except Exception:
+        logger.exception("Run %s cannot be read", claim.run)
+        return Refused("internal_error", INTERNAL, max(last_seq, known_seq(claim.run)))
 
 
 async def _take_log(runtime: Runtime, claim: Claim) -> int | None:
@@ -82,9 +97,11 @@ def _commit(claim: Claim, post: Post) -> None:
         post.answer(verdict)
 
 
-def _start(runtime: Runtime, claim: Claim, work: Work | Refused, inbox: Inbox) -> None:
+def _start(runtime: Runtime, claim: Claim, work: Work | Refused, inbox: Inbox, stored: int) -> None:
     """On the loop: one task a run."""
-    task = runtime.loop.create_task(_drive(runtime, claim, work, inbox), name=f"run {claim.run}")
+    task = runtime.loop.create_task(_drive(runtime, claim, work, inbox, stored), name=f"run {claim.run}")
+    if (displaced := runtime.active.get(claim.run)) is not None:
+        displaced.halt("stale")  # its lease lapsed under it; nothing else would tell it while it waits
     running = runtime.active[claim.run] = Active(claim, task)
     deadline = runtime.loop.call_later(settings.RUN_TIMEOUT_S, running.halt, "deadline")
 
@@ -96,11 +113,11 @@ def _start(runtime: Runtime, claim: Claim, work: Work | Refused, inbox: Inbox) -
 
     task.add_done_callback(over)
     if runtime.is_stopping:
-        running.halt("shutdown")
+        runtime.loop.call_soon(running.halt, "shutdown")  # once it has begun: a task cancelled before that never runs
 
 
-async def _drive(runtime: Runtime, claim: Claim, work: Work | Refused, inbox: Inbox) -> None:
-    log = runtime.flusher.open(str(claim.run), claim.fence, work.last_seq)
+async def _drive(runtime: Runtime, claim: Claim, work: Work | Refused, inbox: Inbox, stored: int) -> None:
+    log = _open_log(runtime, claim, work, stored)
     journal = LoopJournal(log, inbox)
     running = runtime.active[claim.run]
     log.on_stale = lambda: running.halt("stale")
@@ -115,6 +132,16 @@ async def _drive(runtime: Runtime, claim: Claim, work: Work | Refused, inbox: In
     except Exception:
         logger.exception("Run %s failed inside routekit", claim.run)
         await _give_up(journal, log)
+
+
+def _open_log(runtime: Runtime, claim: Claim, work: Work | Refused, stored: int) -> RunLog:
+    """Goes on after the last event that was given out. Those a lost worker never wrote leave no hole; a log that is gone stays gone."""
+    if not stored:
+        return runtime.flusher.open(str(claim.run), claim.fence, work.last_seq)
+    log = runtime.flusher.open(str(claim.run), claim.fence, stored)
+    while log.seq < work.last_seq:
+        log.emit("run.event_lost", {})
+    return log
 
 
 async def _run(runtime: Runtime, running: Active, work: Work, journal: LoopJournal) -> None:
@@ -133,6 +160,8 @@ async def _run(runtime: Runtime, running: Active, work: Work, journal: LoopJourn
 async def _refuse(journal: LoopJournal, refused: Refused) -> None:
     status = "cancelled" if refused.kind == "cancelled" else "failed"
     kind, detail = ("", "") if status == "cancelled" else (refused.kind, refused.detail)
+    for message in refused.untold:
+        journal.emit("message.completed", {"message": dict(message)})
     await journal.commit(EndRun(status, error_kind=kind, error_detail=detail))  # type: ignore[arg-type]
     journal.emit(f"run.{status}", {"kind": kind, "detail": detail} if kind else {})
 
@@ -159,18 +188,16 @@ class LoopJournal:
         """Durable when this returns. A cancel that comes meanwhile takes effect at the caller's next wait."""
         post = _Post(intent, self._log.seq)
         self._inbox.put(post)
-        task, cancelled = asyncio.current_task(), False
+        task, cancelled = cast("asyncio.Task[Any]", asyncio.current_task()), False
         while not post.reply.done():
             try:
                 await asyncio.shield(post.reply)
             except asyncio.CancelledError:
-                if task is None or not task.cancelling():
-                    break
                 task.uncancel()
                 cancelled = True
             except Exception:  # noqa: BLE001  # raised from result() below
                 break
-        if cancelled and task is not None:
+        if cancelled:
             task.cancel()
         return post.reply.result()
 

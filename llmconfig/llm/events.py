@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from llmconfig.llm.messages import FinishReason, Message, Part, ProviderData, Text, Thinking, ToolCall
@@ -149,13 +150,21 @@ def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
     if not text.strip():
         return _NO_DATA, None
     try:
-        value: object = json.loads(text)
+        value: object = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         return _NO_DATA, text
     if not isinstance(value, dict):
         return _NO_DATA, text
     arguments = cast("Mapping[str, Any]", value)
     return (cast("Mapping[str, Any]", _storable(arguments)) if _ESCAPED.search(text) else arguments), None
+
+
+def _finite(text: str) -> float:
+    """JSON knows neither NaN nor Infinity, though Python reads both."""
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def _storable(value: object) -> object:

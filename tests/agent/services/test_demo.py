@@ -1,0 +1,79 @@
+"""The demo service as an organization sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.models import Service
+from agent.services.connections import delete_service, update_service
+from agent.services.demo import ensure_demo_service
+from llmconfig.tenancy.errors import Conflict
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import DjangoAssertNumQueries, SettingsWrapper
+
+    from tests.llmconfig.people import Person
+
+
+def test_where_the_demo_is_off_there_is_none(alice: Person, settings: SettingsWrapper, demo_url: str) -> None:
+    settings.DEMO = False
+    assert ensure_demo_service(alice.organization) is None
+    settings.DEMO, settings.DEMO_SERVICE_URL = True, ""
+    assert ensure_demo_service(alice.organization) is None
+
+
+def test_its_tools_come_known_and_classified(
+    alice: Person, bob: Person, demo_url: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    service = ensure_demo_service(alice.organization)
+    assert service is not None
+    assert (service.slug, service.status, service.shared, service.is_demo) == ("demo", "connected", True, True)
+    policies = dict(service.tools.values_list("name", "policy"))
+    assert policies["search_tickets"] == policies["find_customers"] == "auto"
+    assert policies["close_ticket"] == policies["create_ticket"] == "ask"
+    with django_assert_num_queries(1):
+        assert ensure_demo_service(alice.organization) == service
+
+
+def test_it_follows_its_address_and_what_people_chose_stays(alice: Person, demo_url: str, settings: SettingsWrapper) -> None:
+    service = ensure_demo_service(alice.organization)
+    assert service is not None
+    service.tools.filter(name="search_tickets").update(policy="deny")
+    settings.DEMO_SERVICE_URL = demo_url + "?moved=1"
+    moved = ensure_demo_service(alice.organization)
+    assert moved is not None
+    assert (moved.id, moved.url, moved.status) == (service.id, demo_url + "?moved=1", "connected")
+    assert moved.secret_version > service.secret_version
+    assert moved.tools.get(name="search_tickets").policy == "deny"
+
+
+def test_one_that_does_not_answer_yet_is_asked_again(alice: Person, demo_url: str, settings: SettingsWrapper) -> None:
+    settings.DEMO_SERVICE_URL = "http://127.0.0.1:1/mcp"
+    waiting = ensure_demo_service(alice.organization)
+    assert waiting is not None
+    assert waiting.status == "unreachable"
+    settings.DEMO_SERVICE_URL = demo_url
+    answering = ensure_demo_service(alice.organization)
+    assert answering is not None
+    assert answering.status == "connected"
+    assert answering.tools.filter(policy="auto").exists()
+
+
+def test_an_organization_that_has_a_service_of_that_name_gets_another_slug(alice: Person, demo_url: str) -> None:
+    Service.objects.create(organization=alice.organization, owner=alice.user, display_name="Demo", slug="demo", url="http://127.0.0.1:1/")
+    service = ensure_demo_service(alice.organization)
+    assert service is not None
+    assert service.slug == "demo-2"
+
+
+def test_it_is_built_in(alice: Person, demo_url: str) -> None:
+    service = ensure_demo_service(alice.organization)
+    assert service is not None
+    with pytest.raises(Conflict, match="Disable it instead"):
+        delete_service(caller=alice.caller, service=service)
+    with pytest.raises(Conflict, match="built in"):
+        update_service(caller=alice.caller, service=service, url="http://127.0.0.1:1/mcp")
+    update_service(caller=alice.caller, service=service, is_enabled=False)
+    assert not Service.objects.get(id=service.id).is_enabled

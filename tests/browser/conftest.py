@@ -48,13 +48,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, stack: Stack) -> Iterator[Page]:
-    """A page of a fresh visitor. The test fails for an error in the page's scripts, or a violation of its content policy."""
+    """A page of a fresh visitor. The test fails for an error in the page's scripts or the server, or a violation of its content policy."""
     context = browser.new_context(base_url=stack.url, viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     opened = context.new_page()
     opened.set_default_timeout(20_000)
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on("console", lambda message: problems.append(message.text) if "Content Security Policy" in message.text else None)
+    opened.on("response", lambda answer: problems.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None)
     yield opened
     context.close()
     assert problems == []

@@ -28,6 +28,14 @@ def sign_in(page: Page) -> None:
     expect(page.get_by_role("textbox", name="Message")).to_be_enabled()
 
 
+def add_config(page: Page, vendor: FakeAnthropic) -> None:
+    """What the settings page does, in one call."""
+    token = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "csrftoken")
+    body = {"name": "Fake", "provider_type": "anthropic", "api_key": KEY, "base_url": vendor.base_url, "model": vendor.models[0]}
+    answer = page.request.post("/api/user/llm-config", data=body, headers={"X-CSRFToken": token, "Referer": page.url})
+    assert answer.status == 201, answer.text()
+
+
 def say(page: Page, text: str) -> None:
     page.get_by_role("textbox", name="Message").fill(text)
     page.keyboard.press("Enter")
@@ -108,6 +116,8 @@ def test_a_destructive_tool_asks_and_a_denial_is_heeded(page: Page) -> None:
 
 def test_an_answer_can_be_stopped(page: Page, vendor: FakeAnthropic) -> None:
     sign_in(page)
+    add_config(page, vendor)
+    page.reload()
     page.get_by_role("button", name="New conversation").click()
     page.locator("#model-menu summary").click()
     page.locator("#model-menu label").filter(has_text=vendor.models[0]).first.click()

@@ -1,14 +1,23 @@
 // What the caller may use: provider kinds, configs, models and services, loaded once and looked up by everyone on the page.
 
 import { all } from "../api.js";
+import { toastError } from "../toast.js";
 
 const known = { providers: new Map(), configs: new Map(), models: [], services: [] };
 const toolLists = new Map();
 
-const optional = (path) => all(path).catch(() => []); // the chat still works when one list cannot be read
+const LISTS = { providers: "providers", configs: "user/llm-config", models: "models", services: "user/services" };
+
+/** The chat still works when a list cannot be read; the person is told what is missing. */
+function optional(name, path) {
+  return all(path).catch((error) => {
+    toastError(`The ${name} could not be read. Reload the page to try again.`, error);
+    return [];
+  });
+}
 
 export async function loadCatalog() {
-  const [providers, configs, models, services] = await Promise.all(["providers", "user/llm-config", "models", "user/services"].map(optional));
+  const [providers, configs, models, services] = await Promise.all(Object.entries(LISTS).map(([name, path]) => optional(name, path)));
   known.providers = new Map(providers.map((kind) => [kind.slug, kind]));
   known.configs = new Map(configs.map((config) => [config.id, config]));
   known.models = models;
@@ -46,7 +55,7 @@ export function defaultModel() {
 /** The tool rows of a service, or [] when they cannot be read. */
 export function toolsOf(service) {
   if (!service) return Promise.resolve([]);
-  if (!toolLists.has(service.id)) toolLists.set(service.id, optional(`user/services/${service.id}/tools`));
+  if (!toolLists.has(service.id)) toolLists.set(service.id, all(`user/services/${service.id}/tools`).catch(() => []));
   return toolLists.get(service.id);
 }
 

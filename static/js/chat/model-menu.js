@@ -35,6 +35,7 @@ function groups(chosen) {
 export function createModelMenu({ onChoose, providersUrl }) {
   const menu = $("#model-menu");
   const popup = $(".popup", menu);
+  let listed = null;
 
   function option(model, chosen) {
     const input = h("input", { type: "radio", name: "target", value: model.id, checked: model.id === chosen?.id });
@@ -65,19 +66,27 @@ export function createModelMenu({ onChoose, providersUrl }) {
     const chosen = target?.model ? modelOf(target.model) : defaultModel();
     $("#model-mark").replaceChildren(chosen ? providerMark(chosen.provider, true) : icon("key-round"));
     $("#model-name").replaceChildren(nameOf(chosen));
-    if (menu.open && popup.contains(document.activeElement)) return; // somebody is choosing: what they see already says it
+    const list = models().map((model) => model.id).join("\n");
+    if (list === listed && menu.open && popup.contains(document.activeElement)) return; // somebody is choosing: what they see already says it
+    listed = list;
     const sections = groups(chosen).map(({ title, rows }) =>
       h("div", { dataset: { group: "" }, role: "group", "aria-label": title }, h("p", { class: "cap" }, title), rows.map((model) => option(model, chosen))),
     );
     const caption = h("p", { class: "cap" }, "Models ", h("span", { class: "muted" }, "· input and output per million tokens"));
     const add = h("a", { href: `${providersUrl}#add` }, icon("plus"), " Add a provider");
     const count = sections.length ? models().length : 0;
+    const choosing = popup.contains(document.activeElement);
     popup.replaceChildren(...[count > FILTER_FROM && filterField(), caption, ...sections, count > 0 && h("hr"), add].filter(Boolean));
+    if (choosing) focusChosen();
+  }
+
+  function focusChosen() {
+    (popup.querySelector("input:checked") ?? popup.querySelector("input, a"))?.focus();
   }
 
   // Opening puts the focus on the chosen model; arrows move, Escape closes (menus.js).
   menu.addEventListener("toggle", () => {
-    if (menu.open) (popup.querySelector("input:checked") ?? popup.querySelector("input, a"))?.focus();
+    if (menu.open) focusChosen();
     else if (popup.contains(document.activeElement) || document.activeElement === document.body) $("summary", menu).focus();
   });
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.http import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -82,12 +82,11 @@ class RunEvents(APIView):
         run = run_for(caller_of(request), id)
         after = _after(request)
         over = run.status not in Run.ACTIVE
-        if async_to_sync(log_expired)(str(run.id), after, over=over):
+        if log_expired(str(run.id), after, over=over):
             raise LogExpiredError
         release_connection()
-        response = StreamingHttpResponse(
-            stream_run(str(run.id), after, lambda: sync_to_async(is_over)(run.id)), content_type="text/event-stream; charset=utf-8"
-        )
+        events = stream_run(str(run.id), after, over=over, is_over=lambda: sync_to_async(is_over)(run.id))
+        response = StreamingHttpResponse(events, content_type="text/event-stream; charset=utf-8")
         response["Cache-Control"] = "no-store"
         response["X-Accel-Buffering"] = "no"
         return response

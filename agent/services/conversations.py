@@ -11,7 +11,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from agent.models import Conversation, Message, Run, Service
-from agent.services.doorbell import nudge
+from agent.services.doorbell import ring
 from llmconfig.services import default_target, resolve_target
 from llmconfig.tenancy.errors import Conflict, Invalid
 
@@ -74,25 +74,40 @@ def post_message(*, caller: Caller, conversation: Conversation, parts: list[dict
 
     _check_length(parts)
     require_valkey()
-    with transaction.atomic():
-        conversation = Conversation.objects.select_for_update().get(id=conversation.id)
-        if target is not None:
-            _set_target(conversation, caller=caller, target=target)
-        config_id, model = _target_of(conversation, caller)
-        run = _queue_run(conversation, caller=caller, config_id=config_id, model=model)
-        last = conversation.messages.aggregate(last=Max("position"))["last"]
-        message = Message.objects.create(
-            conversation=conversation,
-            run=run,
-            position=(last or 0) + 1,
-            role=Message.Role.USER,
-            parts=parts,
-            created_at=timezone.now(),
-        )
-        if not conversation.title:
-            conversation.title = _title(parts)
-        conversation.save()
-        nudge(run.id)
+    changes: dict[str, Any] = {"updated_at": timezone.now()}
+    if target is not None:
+        _set_target(conversation, caller=caller, target=target)
+        changes |= {"config": conversation.config, "model": conversation.model}
+    config_id, model = _target_of(conversation, caller)  # all that is only read comes before the transaction: SQLite has one writer
+    try:
+        with transaction.atomic():
+            return _store(conversation, caller=caller, parts=parts, deployment=(config_id, model), changes=changes)
+    except IntegrityError:
+        if not Run.objects.filter(conversation=conversation, status__in=Run.ACTIVE).exists():
+            raise
+        raise Conflict("A run of this conversation is active. Wait for it, answer its question, or stop it.", code="run_active") from None
+
+
+def _store(
+    conversation: Conversation, *, caller: Caller, parts: list[dict[str, Any]], deployment: tuple[UUID, str], changes: dict[str, Any]
+) -> Posted:
+    """Raises IntegrityError while another run of the conversation is active, DoesNotExist when it was deleted meanwhile."""
+    now = changes["updated_at"]
+    title = Conversation.objects.select_for_update().values_list("title", flat=True).get(id=conversation.id)
+    run = Run.objects.create(
+        organization=caller.organization,
+        conversation=conversation,
+        user=caller.user,
+        config_id=deployment[0],
+        model=deployment[1],
+        nudged_at=now,
+    )
+    last = conversation.messages.aggregate(last=Max("position"))["last"]
+    message = Message.objects.create(
+        conversation=conversation, run=run, position=(last or 0) + 1, role=Message.Role.USER, parts=parts, created_at=now
+    )
+    Conversation.objects.filter(id=conversation.id).update(**changes, title=title or _title(parts))
+    ring(run.id)
     return Posted(message, run)
 
 
@@ -106,16 +121,6 @@ def _target_of(conversation: Conversation, caller: Caller) -> tuple[UUID, str]:
         raise Invalid("There is no model to answer. Add a provider under Settings, Providers.", code="no_model", attr="target")
     config, model = found
     return config.id, model
-
-
-def _queue_run(conversation: Conversation, *, caller: Caller, config_id: UUID, model: str) -> Run:
-    try:
-        with transaction.atomic():
-            return Run.objects.create(
-                organization=caller.organization, conversation=conversation, user=caller.user, config_id=config_id, model=model
-            )
-    except IntegrityError:
-        raise Conflict("A run of this conversation is active. Wait for it, answer its question, or stop it.", code="run_active") from None
 
 
 def _set_target(conversation: Conversation, *, caller: Caller, target: str | None) -> None:

@@ -22,10 +22,15 @@ logger = logging.getLogger(__name__)
 def nudge(run_id: UUID) -> None:
     """Ring the doorbell once the transaction has committed. A lost ring is repeated by the sweeper."""
     Run.objects.filter(id=run_id).update(nudged_at=timezone.now())
-    transaction.on_commit(lambda: _ring(run_id))
+    ring(run_id)
 
 
-def _ring(run_id: UUID) -> None:
+def ring(run_id: UUID) -> None:
+    """The same for a run whose `nudged_at` is written already."""
+    transaction.on_commit(lambda: _send(run_id))
+
+
+def _send(run_id: UUID) -> None:
     try:
         _celery().send_task("agent.tasks.run_conversation", (str(run_id),), ignore_result=True)
     except Exception:  # noqa: BLE001  # the broker is away: whatever it raises, the run is safe in the database

@@ -69,8 +69,10 @@ def _plain(value: Any) -> Any:
 
 
 def _begin_attempt(claim: Claim, intent: BeginAttempt, seq: int) -> None:
-    step, made = Step.objects.get_or_create(run_id=claim.run, index=intent.step, defaults={"first_seq": seq})
-    if not made:
+    step = Step.objects.filter(run_id=claim.run, index=intent.step).first()
+    if step is None:
+        step = Step.objects.create(run_id=claim.run, index=intent.step, first_seq=seq)
+    else:
         step.attempts.filter(status=Attempt.Status.DISPATCHED).update(status=Attempt.Status.LOST)
     deployment = intent.deployment
     Attempt.objects.create(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from redis import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from agent.stream import (
@@ -22,6 +21,7 @@ from agent.stream import (
     Tail,
     append,
     async_client,
+    client,
     expired,
     follow,
     format_event,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from uuid import UUID
 
+    from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
 
 logger = logging.getLogger(__name__)
@@ -45,8 +46,7 @@ _tails: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncRedis, Tail]] = 
 @cache
 def valkey() -> Redis:
     """This process's client for short commands: it gives up after 2 s."""
-    pool = BlockingConnectionPool.from_url(settings.REDIS_URL, max_connections=32, timeout=5, socket_timeout=2, socket_connect_timeout=2)
-    return Redis(connection_pool=pool)
+    return client(settings.REDIS_URL)
 
 
 def require_valkey() -> None:
@@ -82,25 +82,25 @@ def log_cancelled(run_id: UUID, fence: int, known: int) -> None:
 def _tail() -> tuple[AsyncRedis, Tail]:
     loop = asyncio.get_running_loop()
     if loop not in _tails:
-        client = async_client(settings.REDIS_URL)
-        _tails[loop] = (client, Tail(client))
+        ours = async_client(settings.REDIS_URL)
+        _tails[loop] = (ours, Tail(ours))
     return _tails[loop]
 
 
 async def leave_loop() -> None:
     """Close what this event loop opened here. A server's loop ends with its process; a test's does not."""
-    client, tail = _tails.pop(asyncio.get_running_loop(), (None, None))
-    if client is not None and tail is not None:
+    ours, tail = _tails.pop(asyncio.get_running_loop(), (None, None))
+    if ours is not None and tail is not None:
         await tail.aclose()
-        await client.aclose()
+        await ours.aclose()
 
 
-async def stream_run(run_id: str, after: int, is_over: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
+async def stream_run(run_id: str, after: int, *, over: bool, is_over: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
     """A run's events after `after` as server-sent events, up to its terminal one. Ends early when the log has expired."""
-    client, tail = _tail()
+    ours, tail = _tail()
     seat = tail.seat(run_id)
     try:
-        async for item in follow(client, run_id, after, is_over=is_over, source=seat):
+        async for item in follow(ours, run_id, after, over=over, is_over=is_over, source=seat):
             yield PING if isinstance(item, Heartbeat) else format_event(item)
     except LogExpired:
         return
@@ -108,7 +108,6 @@ async def stream_run(run_id: str, after: int, is_over: Callable[[], Awaitable[bo
         seat.close()
 
 
-async def log_expired(run_id: str, after: int, *, over: bool) -> bool:
+def log_expired(run_id: str, after: int, *, over: bool) -> bool:
     """Whether the log can no longer say what came after `after`."""
-    client, _ = _tail()
-    return await expired(client, run_id, after, over=over)
+    return expired(valkey(), run_id, after, over=over)

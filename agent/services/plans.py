@@ -55,10 +55,10 @@ class Refused:
 
 
 def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
-    """Everything of a claimed run. last_seq: the last event number in the log. Call inside a unit of work."""
+    """Everything of a claimed run. last_seq: the last event number in the log. Reads only, and needs no transaction."""
     run = Run.objects.select_related("conversation", "config", "user").get(id=run_id)
     untold, last_seq = _untold(run, last_seq), max(last_seq, run.event_seq)
-    step = run.steps.order_by("-index").first()
+    step = run.steps.order_by("-index").first() if run.event_seq else None  # a step begins after the first event
     client = _refusal(run, step) or _client(run)
     if not isinstance(client, ModelDeployment):
         return Refused(*client, last_seq, untold)
@@ -109,7 +109,7 @@ def _refusal(run: Run, step: Step | None) -> tuple[str, str] | None:
 
 def _client(run: Run) -> ModelDeployment | tuple[str, str]:
     try:
-        return deployment_for_run(run.config_id, run.model)
+        return deployment_for_run(cast("Any", run.config), run.model)  # _refusal has seen that it is there
     except ServiceError as error:
         return error.code, error.detail
 
@@ -189,6 +189,8 @@ def _services(run: Run) -> tuple[Sequence[Service], Mapping[str, Endpoint], tupl
 
 
 def _tools(run: Run, services: Sequence[Service]) -> tuple[OfferedTool, ...]:
+    if not services:
+        return ()
     grants = set(
         ToolGrant.objects.filter(user=run.user_id, run__isnull=True).values_list("service_id", "tool_name", "definition_hash")
     ) | set(ToolGrant.objects.filter(run=run).values_list("service_id", "tool_name", "definition_hash"))

@@ -29,6 +29,16 @@ def unit_of_work() -> Iterator[None]:
             release_connection()
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """What only reads needs no transaction: on SQLite one would keep every other process from writing meanwhile."""
+    with _places:
+        try:
+            yield
+        finally:
+            release_connection()
+
+
 def release_connection() -> None:
     """Give this thread's connection back, unless a transaction is open: for who goes on without the database for long."""
     if not connection.in_atomic_block:

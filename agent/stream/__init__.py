@@ -3,15 +3,15 @@
 This facade is the public surface; `__all__` is a contract.
 """
 
-from agent.stream.connect import async_client
+from agent.stream.connect import async_client, client
 from agent.stream.control import listen, publish_cancel
 from agent.stream.flusher import Flusher, RunLog
 from agent.stream.log import TERMINAL, LogConflict, LogError, LogExpired, LogStale, RunEvent
 from agent.stream.pipe import AWAY
-from agent.stream.reader import Heartbeat, expired, follow
+from agent.stream.reader import Heartbeat, follow
 from agent.stream.sse import PING, format_event
 from agent.stream.tail import Seat, Tail
-from agent.stream.writer import append, last_seq, take
+from agent.stream.writer import append, expired, last_seq, take
 
 __all__ = [
     "AWAY",
@@ -29,6 +29,7 @@ __all__ = [
     "Tail",
     "append",
     "async_client",
+    "client",
     "expired",
     "follow",
     "format_event",

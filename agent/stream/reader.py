@@ -58,21 +58,22 @@ async def follow(
     after: int,
     *,
     heartbeat: float = 15.0,
+    over: bool = False,
     is_over: Callable[[], Awaitable[bool]] | None = None,
     source: Source | None = None,
 ) -> AsyncGenerator[RunEvent | Heartbeat, None]:
     """The events after `after` as they come, to the terminal one; a Heartbeat after each `heartbeat` seconds of silence.
 
-    is_over says whether the database calls the run over; asked at the start and after each silence. A log that is not there is waited
-    for unless the run is over. While Valkey is away there are heartbeats only.
+    over: whether the database calls the run over; is_over asks it again after each silence. A log that is not there is waited for unless
+    the run is over. While Valkey is away there are heartbeats only.
     Raises LogExpired when the next event is no longer kept, or will never come.
     """
     source = source or Direct(client, run_id)
-    quiet, over = True, False
+    quiet = over  # of a run that goes on there is something left to come
     while True:
         try:
             if quiet:
-                over = is_over is not None and await is_over()
+                over = over or (is_over is not None and await is_over())
                 if await _is_done(source, run_id, after, over=over):
                     return
             events = await source.read(after, min(heartbeat, GRACE) if over else heartbeat)
@@ -92,17 +93,6 @@ async def follow(
             yield event
             if event.type in TERMINAL:
                 return
-
-
-async def expired(client: Redis, run_id: str, after: int, *, over: bool) -> bool:
-    """Whether `follow` would raise LogExpired before its first event: what a view asks while it can still answer 410.
-
-    over: whether the database calls the run over; the log of a run that is not may still have to begin. Raises one of pipe.AWAY.
-    """
-    following = await stored(client, run_id, start=after + 1)
-    if following:
-        return following[0].seq != after + 1
-    return over and not await stored(client, run_id, newest=True)
 
 
 async def _is_done(source: Source, run_id: str, after: int, *, over: bool) -> bool:

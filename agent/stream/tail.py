@@ -74,13 +74,12 @@ class Seat:
             try:
                 found = await self._tail.ask(self._run_id, start=after + 1, count=PAGE)
             finally:
-                self._behind = self._behind or found != []
+                self._behind = self._behind or found is None or len(found) == PAGE
+            if not self._behind and not self._joined:
+                self._joined = True
+                self._behind = not await self._tail.join(self, found[-1].seq if found else after)
             if found:
                 return found
-            if not self._joined:
-                self._joined = True
-                if not await self._tail.join(self, after):
-                    self._behind = True
         return []
 
     async def _woken(self, wait: float) -> bool:

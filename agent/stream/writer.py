@@ -1,4 +1,4 @@
-"""Appends from a process without an event loop of its own: decisions on approvals, the cancel of a queued run.
+"""The log for threads without an event loop: the end of a run that was cancelled in the queue, and whether a log still holds what is asked.
 
 A fence names one writer; whoever claims a run raises it. `take` first, then number the events from what it returns (or from the run
 row's high-water mark, where that is higher: then Valkey has lost entries, and `over_loss` says that this is known).
@@ -46,10 +46,25 @@ def take(client: Redis, run_id: str, fence: int) -> int:
     return reply
 
 
+def expired(client: Redis, run_id: str, after: int, *, over: bool) -> bool:
+    """Whether `reader.follow` would raise LogExpired before its first event: what a view asks while it can still answer 410.
+
+    over: whether the database calls the run over; the log of a run that is not may still have to begin. Raises one of pipe.AWAY.
+    """
+    following = cast("list[tuple[Any, Any]]", client.xrange(stream_key(run_id), f"{after + 1}-0", count=1))
+    if following:
+        return _seq(following[0]) != after + 1
+    return over and not last_seq(client, run_id)
+
+
 def last_seq(client: Redis, run_id: str) -> int:
     """The last seq stored, 0 for an empty or expired log."""
     newest = cast("list[tuple[Any, Any]]", client.xrevrange(stream_key(run_id), count=1))
-    return int(text(newest[0][0]).partition("-")[0]) if newest else 0
+    return _seq(newest[0]) if newest else 0
+
+
+def _seq(entry: tuple[Any, Any]) -> int:
+    return int(text(entry[0]).partition("-")[0])
 
 
 def _run(client: Redis, run_id: str, arguments: list[int], events: Sequence[RunEvent]) -> int:

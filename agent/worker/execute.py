@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 
 from agent.loop.intents import EndRun, FenceLost, Intent
 from agent.loop.runner import Runner
 from agent.services.claims import Claim, claim_run
 from agent.services.journal import commit_intent
 from agent.services.plans import Refused, Work, known_seq, load_work
-from agent.services.units import unit_of_work
+from agent.services.units import reading, unit_of_work
 from agent.stream import LogStale, RunLog
 from agent.worker.runtime import Active, Runtime
 from agent.worker.toolcalls import ServiceToolCaller
@@ -46,17 +46,13 @@ def execute_run(run_id: UUID) -> None:
     with Runtime.entered() as runtime:
         with unit_of_work():
             claim = claim_run(run_id)
-            if claim is None:
-                return
-            work = _load(claim, 0) if claim.is_first else None
-        stored = 0
-        if work is None:
-            last_seq = runtime.call(lambda: _take_log(runtime, claim))
-            if last_seq is None:
-                return
-            stored = last_seq
-            with unit_of_work():
-                work = _load(claim, stored)
+        if claim is None:
+            return
+        stored = 0 if claim.is_first else runtime.call(lambda: _take_log(runtime, claim))
+        if stored is None:
+            return
+        with reading():
+            work = _load(claim, stored)
         if isinstance(work, Work):
             preload_provider(work.client.provider)
         inbox: Inbox = queue.SimpleQueue()
@@ -68,10 +64,9 @@ def execute_run(run_id: UUID) -> None:
 def _load(claim: Claim, last_seq: int) -> Work | Refused:
     """What the run needs. A run that cannot be read ends as failed, rather than coming back with every sweep."""
     try:
-        with transaction.atomic():
-            return load_work(claim.run, last_seq=last_seq)
+        return load_work(claim.run, last_seq=last_seq)
     except (OperationalError, InterfaceError):
-        raise  # the database is away: the run waits for it
+        raise  # the database is away: the run waits for it, until its lease has lapsed
     except Exception:
         logger.exception("Run %s cannot be read", claim.run)
         return Refused("internal_error", INTERNAL, max(last_seq, known_seq(claim.run)))

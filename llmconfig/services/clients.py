@@ -38,14 +38,11 @@ class Deployment:
         return str(self.config), self.secret_version, self.credentials.base_url, repr(sorted(self.credentials.options.items()))
 
 
-def deployment_for_run(config_id: UUID | None, model: str) -> Deployment:
-    """Opens the credentials; the caller has checked that the run's owner may use the config. None: it was deleted since.
+def deployment_for_run(config: UserLLMConfig, model: str) -> Deployment:
+    """Opens the credentials; the caller has checked that the run's owner may use the config.
 
-    Raises `Conflict` with a code: `config_gone`, `config_disabled`, `missing_key`, `unreadable`.
+    Raises `Conflict` with a code: `config_disabled`, `missing_key`, `unreadable`.
     """
-    config = UserLLMConfig.objects.filter(pk=config_id).first() if config_id else None
-    if config is None:
-        raise Conflict("The config of this conversation was deleted. Choose another model.", code="config_gone")
     if not config.is_enabled:
         raise Conflict(f"The config “{config.name}” is disabled. Enable it or choose another model.", code="config_disabled")
     try:

@@ -12,7 +12,7 @@ from django.test import AsyncClient
 
 from agent.models import Run
 from agent.services import live
-from agent.stream import RunEvent, append
+from agent.stream import RunEvent, append, client
 from llmconfig.tenancy.accounts import create_api_token
 from tests.agent.events import parse_sse
 from tests.agent.rows import queued_run
@@ -145,8 +145,9 @@ async def test_an_accept_header_of_an_event_source_is_fine(get: Get, told: None)
     assert refused["Content-Type"].startswith("application/json")
 
 
-async def test_without_valkey_events_are_unavailable(get: Get, run: Run, settings: Any) -> None:
-    settings.REDIS_URL = "redis://127.0.0.1:1"
+async def test_without_valkey_events_are_unavailable(get: Get, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = client("redis://127.0.0.1:1")
+    monkeypatch.setattr(live, "valkey", lambda: nowhere)
     response = await get()
     assert response.status_code == 503
     assert int(response["Retry-After"]) > 0
@@ -155,7 +156,7 @@ async def test_without_valkey_events_are_unavailable(get: Get, run: Run, setting
 def test_a_stream_keeps_no_database_connection(alice: Person, run: Run, told: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.db import connection
 
-    async def kept(*_: object, **__: object) -> bool:
+    def kept(*_: object, **__: object) -> bool:
         return False
 
     monkeypatch.setattr(live, "log_expired", kept)

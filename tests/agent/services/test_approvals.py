@@ -95,7 +95,7 @@ def test_an_answer_is_used_once(alice: Person, paused: list[ToolCall]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_answers_at_once_one_counts(alice: Person, paused: list[ToolCall], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doorbell, "_ring", lambda run_id: None)
+    monkeypatch.setattr(doorbell, "_send", lambda run_id: None)
     barrier = threading.Barrier(2)
 
     def answer(yes: bool) -> str:

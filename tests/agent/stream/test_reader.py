@@ -57,15 +57,11 @@ def a_run(length: int, *, first: int = 1, end: str = "run.completed") -> list[Ru
     return [RunEvent.of(first + index, type, {"text": f"{first + index} é😀"}) for index, type in enumerate(types)]
 
 
-async def over() -> bool:
-    return True
-
-
 async def test_resumes_at_every_cut_of_a_run_without_gap_or_duplicate(client: Redis, async_client: AsyncRedis, run_id: str) -> None:
     run = a_run(200)
     append(client, run_id, 1, run)
     for cut in range(201):
-        assert await collect(follow(async_client, run_id, cut)) == run[cut:]
+        assert await collect(follow(async_client, run_id, cut, over=True)) == run[cut:]
 
 
 async def test_a_connection_cut_after_every_event_while_the_run_goes_on(
@@ -108,18 +104,18 @@ async def test_silence_is_filled_with_heartbeats(client: Redis, async_client: As
 
 async def test_who_has_seen_the_end_gets_nothing_more(client: Redis, async_client: AsyncRedis, run_id: str, source: Source) -> None:
     append(client, run_id, 1, a_run(3))
-    assert await collect(follow(async_client, run_id, 3, source=source)) == []
-    assert not await expired(async_client, run_id, 3, over=True)
+    assert await collect(follow(async_client, run_id, 3, over=True, source=source)) == []
+    assert not expired(client, run_id, 3, over=True)
 
 
 async def test_the_log_of_a_run_that_is_over_has_expired(client: Redis, async_client: AsyncRedis, run_id: str, source: Source) -> None:
     append(client, run_id, 1, a_run(3))
-    assert not await expired(async_client, run_id, 0, over=True)
+    assert not expired(client, run_id, 0, over=True)
     client.pexpire(stream_key(run_id), 0)
-    assert await expired(async_client, run_id, 0, over=True)
-    assert not await expired(async_client, run_id, 0, over=False)
+    assert expired(client, run_id, 0, over=True)
+    assert not expired(client, run_id, 0, over=False)
     with pytest.raises(LogExpired):
-        await collect(follow(async_client, run_id, 0, is_over=over, source=source))
+        await collect(follow(async_client, run_id, 0, over=True, source=source))
 
 
 async def test_a_log_whose_beginning_is_gone_has_expired_for_who_needs_it(
@@ -127,8 +123,8 @@ async def test_a_log_whose_beginning_is_gone_has_expired_for_who_needs_it(
 ) -> None:
     append(client, run_id, 1, a_run(10))
     client.xtrim(stream_key(run_id), minid="5-0", approximate=False)
-    assert await expired(async_client, run_id, 3, over=False)
-    assert not await expired(async_client, run_id, 4, over=False)
+    assert expired(client, run_id, 3, over=False)
+    assert not expired(client, run_id, 4, over=False)
     with pytest.raises(LogExpired):
         await collect(follow(async_client, run_id, 3, source=source))
     assert seqs(await collect(follow(async_client, run_id, 4))) == [5, 6, 7, 8, 9, 10]
@@ -148,7 +144,7 @@ async def test_a_terminal_event_that_never_comes_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr("agent.stream.reader.GRACE", 0.01)
     append(client, run_id, 1, a_run(3, end="step.started"))
-    follower = follow(async_client, run_id, 0, is_over=over, source=source)
+    follower = follow(async_client, run_id, 0, over=True, source=source)
     assert seqs([await anext(follower) for _ in range(3)]) == [1, 2, 3]
     with pytest.raises(LogExpired):
         await anext(follower)
@@ -159,7 +155,7 @@ async def test_a_run_that_ends_during_a_silence_is_noticed(
 ) -> None:
     monkeypatch.setattr("agent.stream.reader.GRACE", 0.01)
     append(client, run_id, 1, a_run(1, end="run.started"))
-    answers = iter([False, False, True])
+    answers = iter([False, True])
 
     async def is_over() -> bool:
         return next(answers)

@@ -6,6 +6,8 @@ so that a cancelled answer stops costing at once.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from llmconfig.net.policy import EgressPolicy
 
 KEEPALIVE_S = 60.0
+ERROR_BYTES = 64 * 1024
+ERROR_S = 5.0
+"""What is read of the body of an error, and for how long: SDKs read it whole, whoever sends it."""
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
@@ -61,7 +66,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(
             answer.status,
             headers=list(answer.raw_headers),
-            stream=_Body(answer),
+            stream=_Body(answer) if answer.status < 300 else _Explanation(answer),
             request=request,
             extensions={"http_version": b"HTTP/1.1", "reason_phrase": (answer.reason or "").encode("ascii", "replace")},
         )
@@ -125,6 +130,18 @@ class _Body(httpx2.AsyncByteStream):
         self._answer.close()
         if transport is not None:
             transport.abort()  # a polite TLS close would wait for the peer
+
+
+class _Explanation(_Body):
+    """The body of an error, which its status outweighs: cut short where it is long or slow, and whole where it broke off."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        read = bytearray()
+        with suppress(aiohttp.ClientError, OSError):
+            async with asyncio.timeout(ERROR_S):
+                while len(read) < ERROR_BYTES and (chunk := await self._answer.content.readany()):
+                    read += chunk
+        yield bytes(read[:ERROR_BYTES])
 
 
 def translated(error: Exception) -> httpx2.TransportError:

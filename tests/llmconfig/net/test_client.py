@@ -345,6 +345,28 @@ async def test_broken_answers_are_protocol_errors(answer: bytes, message: str) -
     assert message in str(error)
 
 
+@pytest.mark.parametrize("ending", ["endless", "cut", "silent"])
+async def test_of_an_error_as_much_is_read_as_people_need(ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llmconfig.net.transport.ERROR_S", 0.2)
+    said = b'{"error": "no"}'
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 99999999999\r\n\r\n" + said)
+        with suppress(ConnectionError):
+            while ending == "endless":
+                writer.write(b" " * 65536)
+                await writer.drain()
+            if ending == "silent":
+                await reader.read()
+
+    async with asyncio.timeout(5), raw_server(refuse) as port, build_client(LOOPBACK) as client:
+        answer = await client.get(f"http://127.0.0.1:{port}/")
+    assert answer.status_code == 401
+    assert answer.content.strip() == said
+    assert len(answer.content) <= 64 * 1024
+
+
 async def test_a_certificate_nobody_vouches_for(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_signed(tmp_path))

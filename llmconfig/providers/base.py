@@ -7,6 +7,7 @@ tenth of the CPU and leaves unknown fields intact. A vendor's file says what dif
 from __future__ import annotations
 
 import asyncio
+import json
 from abc import abstractmethod
 from dataclasses import replace
 from functools import partial
@@ -35,7 +36,7 @@ from llmconfig.providers.failures import describe, key_problem, scrubbed
 from llmconfig.providers.patience import Patience
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 
     import httpx2
 
@@ -45,6 +46,8 @@ T = TypeVar("T")
 
 LAST_BYTES_S = 0.25
 """How long the end of the body may take after the terminal event; a connection that ends in time is used again."""
+MAX_LIST_BYTES = 16 * 1024 * 1024
+"""The longest list of models that is read; the longest one known is 2 MB."""
 
 
 class Decoder(Protocol):
@@ -167,7 +170,8 @@ class SDKProvider(Provider):
         except Exception as error:
             if ended:
                 return None
-            failure = self._silence(waiting=waiting) if isinstance(error, TimeoutError) else self._failure(error)
+            seconds = self._timeouts.first_token if waiting else self._timeouts.idle
+            failure = self._silence(seconds) if isinstance(error, TimeoutError) else self._failure(error, streaming=True)
             if failure is None:
                 raise
         raise failure
@@ -182,41 +186,54 @@ class SDKProvider(Provider):
     async def _send(self, body: dict[str, Any]) -> httpx2.Response:
         how = {"options": self._call_options(), "stream": True, "stream_cls": self._sdk.AsyncStream[Any]}
         call = self._client.post(self.answer_path, cast_to=_response_type(), body=body, **how)
-        response = await self._guarded(call, self._timeouts.first_token)
+        response: httpx2.Response = await self._guarded(call, self._timeouts.first_token)
         if response.headers.get("content-type", "").startswith("text/html"):
             await response.aclose()
             raise self._not_an_api()
         return response
 
     async def _get_json(self, path: str) -> dict[str, Any]:
-        response = await self._guarded(self._client.get(path, cast_to=_response_type(), options=self._call_options()), self._timeouts.idle)
+        body = await self._guarded(self._fetched(path), self._timeouts.idle)
         try:
-            value = response.json()
-        except ValueError:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise self._not_an_api()
         return value
 
+    async def _fetched(self, path: str) -> bytes:
+        """The whole body, which the SDK would read however long it is."""
+        how = {"options": self._call_options(), "stream": True, "stream_cls": self._sdk.AsyncStream[Any]}
+        response: httpx2.Response = await self._client.get(path, cast_to=_response_type(), **how)
+        body = bytearray()
+        try:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_LIST_BYTES:
+                    raise self._not_an_api()
+        finally:
+            await response.aclose()
+        return bytes(body)
+
     # What went wrong
 
-    async def _guarded(self, call: Any, patience: float) -> httpx2.Response:
+    async def _guarded(self, call: Coroutine[Any, Any, T], patience: float) -> T:
         problem = key_problem(self._key, self.label)
         if problem is not None:
             call.close()
             raise problem
         try:
             async with asyncio.timeout(patience):
-                response: httpx2.Response = await call
-                return response
+                return await call
         except Exception as error:
-            failure = self._silence(waiting=True) if isinstance(error, TimeoutError) else self._failure(error)
+            failure = self._silence(patience) if isinstance(error, TimeoutError) else self._failure(error)
             if failure is None:
                 raise
         # Raised here, and not where it was caught: the SDK's exception carries the request, and the request the key.
         raise failure
 
-    def _failure(self, error: Exception) -> ProviderError | None:
+    def _failure(self, error: Exception, *, streaming: bool = False) -> ProviderError | None:
         """The kernel's error for whatever the SDK, the transport or the decoder raised; None for a bug of ours."""
         status_error: type[Exception] = self._sdk.APIStatusError
         if isinstance(error, status_error):
@@ -224,11 +241,10 @@ class SDKProvider(Provider):
             body = answer.content if answer.is_stream_consumed else b""
             mapped: ProviderError | None = self.codec.error_from(answer.status_code, body, answer.headers, label=self.label)
         else:
-            mapped = describe(error, host=self._host, label=self.label)
+            mapped = describe(error, host=self._host, label=self.label, streaming=streaming)
         return mapped and scrubbed(mapped, self._key)
 
-    def _silence(self, *, waiting: bool) -> ProviderTimeout:
-        seconds = self._timeouts.first_token if waiting else self._timeouts.idle
+    def _silence(self, seconds: float) -> ProviderTimeout:
         return ProviderTimeout(f"{self.label} sent nothing for {seconds:g} s.")
 
     def _not_an_api(self) -> ProviderUnavailable:

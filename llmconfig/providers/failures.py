@@ -14,13 +14,16 @@ _SHORTEST_TELLING_KEY: Final = 6
 """Below this a key is a word that may stand in any sentence; replacing it would garble the message and hide nothing."""
 
 
-def describe(error: Exception, *, host: str, label: str) -> ProviderError | None:
-    """The kernel's error for a transport failure, bare or wrapped by an SDK; None for anything else. host: of the base URL."""
+def describe(error: Exception, *, host: str, label: str, streaming: bool = False) -> ProviderError | None:
+    """The kernel's error for a transport failure, bare or wrapped by an SDK; None for anything else.
+
+    host: of the base URL. streaming: the answer had begun.
+    """
     if isinstance(error, ProviderError):
         return error
     httpx2: Any = import_module("httpx2")
     net: Any = import_module("llmconfig.net")
-    cause = _transport_error(error, httpx2.TransportError)
+    cause = _caused_by(error, (httpx2.TransportError, httpx2.DecodingError))
     if cause is None:
         return None
     if isinstance(cause, net.AddressForbidden):
@@ -31,7 +34,10 @@ def describe(error: Exception, *, host: str, label: str) -> ProviderError | None
         return ProviderTimeout(f"{label} fell silent.")
     if isinstance(cause, (httpx2.ConnectError, httpx2.UnsupportedProtocol)):
         return ProviderUnavailable(f"routekit could not reach {host}: {cause}.")
-    if isinstance(error, httpx2.TransportError):  # bare: while the body was read
+    if isinstance(cause, httpx2.DecodingError):
+        unpacked = f"{host} sent a compressed answer that cannot be unpacked."
+        return StreamInterrupted(unpacked) if streaming else ProviderUnavailable(unpacked)
+    if streaming:
         return StreamInterrupted(f"The connection to {label} broke in the middle of the answer.")
     return ProviderUnavailable(f"{host} did not answer: {cause}.")
 
@@ -52,7 +58,7 @@ def scrubbed(error: ProviderError, key: Secret) -> ProviderError:
     return type(error)(error.detail.replace(text, str(key)), status=error.status, retry_after=error.retry_after)
 
 
-def _transport_error(error: BaseException | None, wanted: type[Exception]) -> Exception | None:
+def _caused_by(error: BaseException | None, wanted: tuple[type[Exception], ...]) -> Exception | None:
     while error is not None:
         if isinstance(error, wanted):
             return error

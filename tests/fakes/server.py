@@ -36,6 +36,7 @@ class FakeVendor(ABC):
         self.aliases: dict[str, str] = {}
         self.key, self.default, self.port = key, default, port
         self.pace = 0.0
+        self.listing: Failure | None = None  # sent in place of the list of models
         self._queue: deque[Scripted] = deque()
         self._changed = threading.Condition()
         self._started = threading.Event()
@@ -117,9 +118,9 @@ class FakeVendor(ABC):
                 return await self._stream(request, scripted, recorded)
 
     async def listed(self, request: web.Request) -> web.Response | None:
-        """Record a request for the models; a response only where it is refused."""
+        """Record a request for the models; a response only where it is refused or scripted."""
         await self._record(request)
-        return self._refusal(request, None)
+        return self._refusal(request, None) or (self.failure(self.listing) if self.listing else None)
 
     def failure(self, failure: Failure) -> web.Response:
         body = self.error_body(failure.status, "scripted") if failure.body is None else failure.body

@@ -246,6 +246,16 @@ class ProviderContract:
         fake.script(Failure(502, body))
         assert type(await failure_of(collected(provider, self.request(fake)))) is Overloaded
 
+    async def test_an_answer_that_cannot_be_unpacked(self, fake: FakeVendor, provider: SDKProvider) -> None:
+        packed = {"content-encoding": "gzip"}
+        fake.script(Failure(200, "no gzip", packed), Failure(401, "no gzip", packed))
+        assert type(await failure_of(collected(provider, self.request(fake)))) is StreamInterrupted
+        assert type(await failure_of(collected(provider, self.request(fake)))) is ProviderUnavailable
+        fake.listing = Failure(200, "no gzip", packed)
+        error = await failure_of(provider.list_models())
+        assert type(error) is ProviderUnavailable
+        assert error.detail == f"127.0.0.1:{fake.port} sent a compressed answer that cannot be unpacked."
+
     async def test_a_redirect_is_not_followed(self, fake: FakeVendor, provider: SDKProvider) -> None:
         fake.script(Failure(307, "", {"location": f"{fake.base_url}/elsewhere"}))
         assert isinstance(await failure_of(collected(provider, self.request(fake))), ProviderError)
@@ -336,6 +346,17 @@ class ProviderContract:
     async def test_check_lists_the_models(self, fake: FakeVendor, provider: SDKProvider) -> None:
         assert [info.id for info in await provider.check()] == fake.models
         assert [info.id for info in await provider.check(fake.models[1])] == fake.models
+
+    @pytest.mark.parametrize("body", ["[" * 100_000, '{"data": []}' + " " * 2000], ids=["deep", "long"])
+    async def test_no_list_of_models_is_read_beyond_reason(
+        self, fake: FakeVendor, provider: SDKProvider, body: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if body.endswith(" "):
+            monkeypatch.setattr("llmconfig.providers.base.MAX_LIST_BYTES", 1000)
+        fake.listing = Failure(200, body)
+        error = await failure_of(provider.list_models())
+        assert type(error) is ProviderUnavailable
+        assert "answered, but not as" in error.detail
 
     async def test_check_finds_an_alias(self, fake: FakeVendor, provider: SDKProvider) -> None:
         fake.aliases["latest"] = fake.models[0]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
 from llmconfig.llm import Capabilities, CredentialField, ModelInfo
 from llmconfig.providers.base import SDKProvider, Wire
 from llmconfig.wire import anthropic_messages
+from llmconfig.wire.decoding import count, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,11 +54,11 @@ class AnthropicProvider(SDKProvider):
         after = ""
         while True:
             page = await self._get_json(f"{self.models_path}?limit=1000{after}")
-            found += [self._model_info(row) for row in page.get("data", ()) if isinstance(row, dict) and row.get("id")]
-            last = page.get("last_id")
-            if not page.get("has_more") or not last or f"&after_id={last}" == after:
+            found += self._listed(page)
+            last = f"&after_id={quote(text_of(page.get('last_id')))}"
+            if not page.get("has_more") or last in ("&after_id=", after):
                 return found
-            after = f"&after_id={last}"
+            after = last
 
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo:
-        return ModelInfo(row["id"], row.get("display_name") or "", row.get("max_input_tokens"), row.get("max_tokens"))
+        return ModelInfo(row["id"], text_of(row.get("display_name")), count(row.get("max_input_tokens")), count(row.get("max_tokens")))

@@ -34,6 +34,7 @@ from llmconfig.llm import (
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.failures import describe, key_problem, scrubbed
 from llmconfig.providers.patience import Patience
+from llmconfig.wire.decoding import objects, storable, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -97,7 +98,7 @@ class SDKProvider(Provider):
 
     @abstractmethod
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:
-        """One row of the provider's model list; None for what cannot chat."""
+        """One row of the provider's model list, its `id` a text; None for what cannot chat."""
 
     def _call_options(self) -> dict[str, Any]:
         """What the SDK is told with each call besides its body."""
@@ -107,17 +108,19 @@ class SDKProvider(Provider):
         return self._stream(self._completed(request))
 
     async def list_models(self) -> Sequence[ModelInfo]:
-        rows = (await self._get_json(self.models_path)).get("data")
-        if not isinstance(rows, list):
-            raise self._not_an_api()
-        found = (self._model_info(row) for row in rows if isinstance(row, dict) and row.get("id"))
-        return [info for info in found if info is not None]
+        return self._listed(await self._get_json(self.models_path))
 
     async def check(self, model: str = "") -> Sequence[ModelInfo]:
         return await self._including(model, await self.list_models())
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+    def _listed(self, page: Mapping[str, Any]) -> list[ModelInfo]:
+        if not isinstance(page.get("data"), list):
+            raise self._not_an_api()
+        found = (self._model_info(row) for row in objects(page["data"]) if text_of(row.get("id")))
+        return [info for info in found if info is not None]
 
     async def _including(self, model: str, listed: Sequence[ModelInfo]) -> Sequence[ModelInfo]:
         """The list, with `model` looked up by name where the list leaves it out: an alias, or a kind that we filter."""
@@ -195,7 +198,7 @@ class SDKProvider(Provider):
     async def _get_json(self, path: str) -> dict[str, Any]:
         body = await self._guarded(self._fetched(path), self._timeouts.idle)
         try:
-            value = json.loads(body)
+            value = storable(json.loads(body))
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):

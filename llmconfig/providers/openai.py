@@ -61,5 +61,5 @@ class OpenAIProvider(SDKProvider):
         return client
 
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:
-        name = str(row["id"])
+        name: str = row["id"]
         return None if any(part in name for part in _NOT_CHAT) else ModelInfo(name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from llmconfig.llm import Capabilities, CredentialField, InvalidRequest, ModelInfo, ProviderError
 from llmconfig.providers.base import SDKProvider, Wire
 from llmconfig.wire import openai_chat
+from llmconfig.wire.decoding import count, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,4 +73,4 @@ class OpenAICompatibleProvider(SDKProvider):
 
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo:
         window = row.get("max_model_len") or row.get("context_length")  # vLLM; OpenRouter
-        return ModelInfo(str(row["id"]), str(row.get("name") or ""), window if isinstance(window, int) else None)
+        return ModelInfo(row["id"], text_of(row.get("name")), count(window))

@@ -17,6 +17,7 @@ from llmconfig.llm import (
     FinishReason,
     InvalidRequest,
     Message,
+    ModelInfo,
     ModelNotFound,
     ModelRequest,
     Overloaded,
@@ -357,6 +358,18 @@ class ProviderContract:
         error = await failure_of(provider.list_models())
         assert type(error) is ProviderUnavailable
         assert "answered, but not as" in error.detail
+
+    @pytest.mark.parametrize("body", ["{}", '{"data": null}', '{"data": "abc"}', '{"error": {"message": "no"}}'])
+    async def test_what_is_no_list_of_models(self, fake: FakeVendor, provider: SDKProvider, body: str) -> None:
+        fake.listing = Failure(200, body)
+        assert type(await failure_of(provider.check())) is ProviderUnavailable
+
+    async def test_odd_rows_of_a_list_of_models(self, fake: FakeVendor, provider: SDKProvider) -> None:
+        odd = {"display_name": {"x": 1}, "name": [], "max_input_tokens": "1", "max_model_len": True}
+        fake.listing = Failure(
+            200, {"data": [{"id": 5}, {"id": {"x": 1}}, None, {"id": "one\0\ud800", **odd}], "has_more": True, "last_id": 7}
+        )
+        assert await provider.check() == [ModelInfo("one\ufffd")]
 
     async def test_check_finds_an_alias(self, fake: FakeVendor, provider: SDKProvider) -> None:
         fake.aliases["latest"] = fake.models[0]

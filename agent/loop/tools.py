@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DENIED = "The user denied this call. Do not repeat it; ask what to do instead."
 REFUSED = "This call was refused: its arguments were no JSON object, or the tool may not be used here."
+CUT_OFF = "Your answer was cut off before the arguments of this call, so it did not run."
 NOW_ASKS = "This tool has come to need the user's approval. Call it again to ask for it."
 EXPIRED = "Nobody decided on this call in time, so it did not run. Ask the user before trying it again."
 
@@ -36,6 +37,8 @@ def refusal(decision: CallDecision) -> str:
     call, tool = decision.call, decision.tool
     if tool is None:
         return f"There is no tool named {call.name}. Use one of the tools you were given."
+    if call.malformed == "":
+        return CUT_OFF
     if call.malformed is not None:
         return f"The arguments were not a JSON object: {call.malformed[:200]}"
     return tool.reason or "This tool is not allowed here."

@@ -18,6 +18,7 @@ from llmconfig.llm.usage import Usage
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_CUTTING = frozenset({FinishReason.LENGTH, FinishReason.CONTENT_FILTER, FinishReason.REFUSAL})
 _NO_DATA: Mapping[str, Any] = {}
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -117,7 +118,9 @@ class Accumulator:
 
     def message(self, *, complete: bool = True) -> Message:
         """The message so far. A partial one (`complete=False`) is only text: half a call or an unsigned thought cannot be sent back."""
-        parts = [self._part(block) for block in self._blocks.values()]
+        blocks = list(self._blocks.values())
+        cut = blocks[-1] if blocks and self.finish and self.finish.reason in _CUTTING else None
+        parts = [self._part(block, cut=block is cut) for block in blocks]
         kept = [part for part in parts if part is not None and (complete or isinstance(part, Text))]
         return Message("assistant", tuple(kept))
 
@@ -132,12 +135,14 @@ class Accumulator:
             block = self._blocks[index] = _Block(kind)
         return block
 
-    def _part(self, block: _Block) -> Part | None:
+    def _part(self, block: _Block, *, cut: bool) -> Part | None:
         data = ProviderData(self._provider, self._model, block.data) if block.data else None
         text = "".join(block.pieces)
         match block.kind:
             case "tool_call":
                 arguments, malformed = parse_arguments(text)
+                if cut and not text.strip():  # not a call without arguments: the answer ended before they came
+                    malformed = ""
                 return ToolCall(self._new_id(), block.name, arguments, malformed, data)
             case "thinking":
                 return Thinking(text, data) if text or data else None

@@ -69,7 +69,8 @@ class ToolCall:
 
     id: our own, a UUID's text; the provider's raw id lies in `provider_data.data["id"]`.
     name: the neutral tool name, `service__tool`.
-    malformed: the raw argument text when it was not a JSON object; `arguments` is then empty and the loop answers with an error.
+    malformed: the raw argument text when it was not a JSON object, "" when the answer was cut before it began; `arguments` is then
+    empty and the loop answers with an error.
     """
 
     id: str

@@ -26,6 +26,7 @@ def call(name: str, malformed: str | None = None, id: str = "c") -> ToolCall:
         (call("crm__drop"), "refused", "Denied here."),
         (call("crm__mute"), "refused", "not allowed here"),
         (call("crm__delete", "{oops"), "refused", "not a JSON object: {oops"),
+        (call("crm__delete", ""), "refused", "cut off before the arguments"),
         (call("crm__find", "x" * 900), "refused", "x" * 200),
         (call("nothing"), "refused", "no tool named nothing"),
     ],

@@ -123,6 +123,21 @@ def test_arguments(text: str, parsed: tuple[dict[str, object], str | None]) -> N
     assert parse_arguments(text) == parsed
 
 
+@pytest.mark.parametrize(
+    ("reason", "malformed"),
+    [
+        (FinishReason.TOOL_CALLS, [None, None]),
+        (FinishReason.OTHER, [None, None]),
+        (FinishReason.LENGTH, [None, ""]),
+        (FinishReason.CONTENT_FILTER, [None, ""]),
+        (FinishReason.REFUSAL, [None, ""]),
+    ],
+)
+def test_a_call_cut_before_its_arguments_is_no_call_without_arguments(reason: FinishReason, malformed: list[str | None]) -> None:
+    got = folded(ToolCallDelta(0, "list"), ToolCallDelta(1, "delete"), Finished(reason)).message()
+    assert [call.malformed for call in got.tool_calls] == malformed
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.text(max_size=4)), max_size=20))
 def test_each_block_holds_exactly_its_own_pieces(pieces: list[tuple[int, str]]) -> None:

@@ -155,6 +155,8 @@ class Decoder(StreamDecoder):
                 out.append(TextDelta(index, text_of(event["delta"])))
             case "response.function_call_arguments.delta":
                 self._on_arguments(index_of(event["output_index"]), text_of(event["delta"]), out)
+            case "response.function_call_arguments.done" if event.get("output_index") not in self._argued:
+                self._on_arguments(index_of(event["output_index"]), text_of(event.get("arguments")), out)
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
                 out.append(ThinkingDelta(self._index(index_of(event["output_index"])), text_of(event["delta"])))
             case "response.reasoning_summary_part.added" if event.get("summary_index"):
@@ -175,6 +177,9 @@ class Decoder(StreamDecoder):
                 _report(response.get("usage"), out)
                 if kind == "response.failed":
                     raise error_event(response.get("error"))
+                if not self._indices:  # a gateway that has only pretended to stream
+                    for output, item in enumerate(objects(response.get("output"))):
+                        self._on_item(output, item, out, done=True)
                 self._finish(out, self._stop_reason(response), _REASONS, called=bool(self._called))
             case "error":
                 raise error_event(event)

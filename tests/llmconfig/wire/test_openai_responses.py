@@ -185,6 +185,8 @@ class TestDecode:
                 event("output_item.done", 1, item=whole),
                 event("output_item.added", 2, item={**whole, "arguments": ""}),
                 event("output_item.done", 2, item={**whole, "arguments": ""}),
+                event("output_item.added", 3, item={**whole, "arguments": ""}),
+                event("function_call_arguments.done", 3, arguments='{"query":"z"}'),
                 ended(),
             )
         ).message()
@@ -192,7 +194,17 @@ class TestDecode:
             ("tickets__find", {"query": "x"}),
             ("tickets__find", {"query": "y"}),
             ("tickets__find", {}),
+            ("tickets__find", {"query": "z"}),
         ]
+
+    def test_an_answer_that_only_the_last_event_carries(self) -> None:
+        call = {"type": "function_call", "call_id": "call_a", "name": "tickets__find", "arguments": '{"query":"x"}'}
+        text = {"type": "message", "content": [{"type": "output_text", "text": "Hello"}]}
+        last = {"response": {"status": "completed", "output": [text, call]}}
+        whole = fold(events(event("completed", **last))).message()
+        assert (whole.text, [call.arguments for call in whole.tool_calls]) == ("Hello", [{"query": "x"}])
+        said = fold(events(event("output_text.delta", 1, content_index=0, delta="Hi"), event("completed", **last))).message()
+        assert (said.text, said.tool_calls) == ("Hi", ())
 
     def test_text_that_only_the_finished_item_carries(self) -> None:
         content = [{"type": "output_text", "text": "Hello"}, {"type": "output_text", "text": ""}]

@@ -148,7 +148,7 @@ class Decoder(StreamDecoder):
         self._refused = False
 
     def _on(self, event: dict[str, Any], out: list[StreamEvent]) -> None:
-        if event.get("error"):
+        if event.get("error") or event.get("object") == "error":  # vLLM's older form
             raise error_event(event)
         choices = event.get("choices")
         if choices:  # null or empty in usage and filter chunks

@@ -279,6 +279,7 @@ class TestDecode:
             (unnamed({"error": {"message": "slow", "type": "rate_limit_exceeded", "code": None}}), RateLimited),
             (unnamed({"error": {"code": 429, "message": "slow"}, "choices": [{"delta": {}, "finish_reason": "error"}]}), RateLimited),
             (unnamed({"error": "CUDA out of memory"}), Overloaded),
+            (unnamed({"object": "error", "message": "slow", "type": "TooManyRequests", "param": None, "code": 429}), RateLimited),
             (chat_chunk({}, "error") + DONE, Overloaded),
             (chat_chunk({}, "error"), Overloaded),
         ],

@@ -20,6 +20,7 @@ from llmconfig.llm import (
     PermissionDenied,
     ProviderError,
     ProviderTimeout,
+    ProviderUnavailable,
     QuotaExhausted,
     RateLimited,
 )
@@ -113,6 +114,7 @@ _SAYINGS: Final[Mapping[ErrorClass, str]] = {
     QuotaExhausted: "{label} has no credit or quota left for this key",
     Overloaded: "{label} is overloaded or failing",
     ProviderTimeout: "{label} gave up waiting",
+    ProviderUnavailable: "{label}'s address only redirects, which routekit does not follow",
 }
 
 
@@ -170,6 +172,8 @@ def _class_of(fault: Fault, status: int | None) -> ErrorClass | None:
 
 
 def _by_status(status: int) -> ErrorClass:
+    if 300 <= status < 400:
+        return ProviderUnavailable
     return _STATUSES.get(status, Overloaded if status >= 500 else InvalidRequest)
 
 

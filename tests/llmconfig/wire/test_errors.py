@@ -19,6 +19,7 @@ from llmconfig.llm import (
     PermissionDenied,
     ProviderError,
     ProviderTimeout,
+    ProviderUnavailable,
     QuotaExhausted,
     RateLimited,
 )
@@ -59,7 +60,7 @@ TABLE = [
     (400, anthropic("invalid_request_error", "max_tokens: must be at least 1"), InvalidRequest),
     (422, {"detail": [{"msg": "field required"}]}, InvalidRequest),
     (409, anthropic("conflict_error", "conflict"), InvalidRequest),
-    (301, "", InvalidRequest),
+    (301, "", ProviderUnavailable),
     (400, anthropic("invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum"), ContextTooLong),
     (
         400,

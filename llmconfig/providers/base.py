@@ -35,6 +35,7 @@ from llmconfig.net import EgressPolicy
 from llmconfig.providers.failures import describe, key_problem, scrubbed
 from llmconfig.providers.patience import Patience
 from llmconfig.wire.decoding import objects, storable, text_of
+from llmconfig.wire.errors import error_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -151,7 +152,9 @@ class SDKProvider(Provider):
         response = await self._send(self.codec.encode(request, provider=self.slug))
         patience = Patience()
         try:
-            chunks = response.aiter_bytes()
+            chunks: AsyncIterator[bytes] = response.aiter_bytes()
+            if _is(response, "application/json"):
+                chunks = self._unless_json(chunks)
             while True:
                 seconds = LAST_BYTES_S if ended else first_token_by - clock() if waiting else self._timeouts.idle
                 chunk = await self._next_chunk(patience.wait(anext(chunks, None), seconds), ended=ended, waiting=waiting)
@@ -190,17 +193,27 @@ class SDKProvider(Provider):
         how = {"options": self._call_options(), "stream": True, "stream_cls": self._sdk.AsyncStream[Any]}
         call = self._client.post(self.answer_path, cast_to=_response_type(), body=body, **how)
         response: httpx2.Response = await self._guarded(call, self._timeouts.first_token)
-        if response.headers.get("content-type", "").startswith("text/html"):
+        if _is(response, "text/html"):
             await response.aclose()
             raise self._not_an_api()
         return response
 
+    async def _unless_json(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """A stream under the wrong name, passed on; a JSON document is no stream: raises the error that it tells of."""
+        body = bytearray()
+        async for chunk in chunks:
+            if not body and not chunk.lstrip().startswith((b"{", b"[")):
+                yield chunk
+                continue
+            body += chunk
+            if len(body) > MAX_LIST_BYTES:
+                break
+        if body:
+            value = _json(body)
+            raise error_event(value, label=self.label) if isinstance(value, dict) and value.get("error") else self._not_an_api()
+
     async def _get_json(self, path: str) -> dict[str, Any]:
-        body = await self._guarded(self._fetched(path), self._timeouts.idle)
-        try:
-            value = storable(json.loads(body))
-        except (ValueError, RecursionError):
-            value = None
+        value = _json(await self._guarded(self._fetched(path), self._timeouts.idle))
         if not isinstance(value, dict):
             raise self._not_an_api()
         return value
@@ -261,6 +274,19 @@ class SDKProvider(Provider):
         """The request with the config's own options beneath it, and its limit where the wires look for it."""
         options = {**self._options, **request.options}
         return replace(request, options=options, max_output_tokens=request.max_output_tokens or options.get("max_output_tokens"))
+
+
+def _is(response: httpx2.Response, media_type: str) -> bool:
+    kind: str = response.headers.get("content-type", "")
+    return kind.lower().startswith(media_type)
+
+
+def _json(body: bytes | bytearray) -> object:
+    """None for what is no JSON."""
+    try:
+        return storable(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _response_type() -> type[httpx2.Response]:

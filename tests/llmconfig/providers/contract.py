@@ -37,7 +37,7 @@ from llmconfig.llm import (
     UsageReported,
 )
 from llmconfig.net import EgressPolicy
-from tests.fakes.script import Answer, Call, Failure, Silence, Tokens
+from tests.fakes.script import Answer, Call, Failure, Recorded, Silence, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -120,8 +120,6 @@ class ProviderContract:
 
     def events_until_text(self, fake: FakeVendor) -> int:
         """How many of the vendor's own events an answer's first word takes."""
-        from tests.fakes.script import Recorded
-
         recorded = Recorded(
             "POST", self.provider_class.answer_path, {}, {"model": fake.models[0], "stream_options": {"include_usage": True}}
         )
@@ -256,6 +254,28 @@ class ProviderContract:
         error = await failure_of(provider.list_models())
         assert type(error) is ProviderUnavailable
         assert error.detail == f"127.0.0.1:{fake.port} sent a compressed answer that cannot be unpacked."
+
+    @pytest.mark.parametrize(
+        ("body", "expected", "says"),
+        [
+            ({"error": {"message": "Too fast", "code": 429}}, RateLimited, "asks to slow down: Too fast."),
+            ({"error": "Out of memory"}, Overloaded, "is overloaded or failing: Out of memory."),
+            ({"id": "x", "object": "chat.completion"}, ProviderUnavailable, "answered, but not as"),
+            ("[1, 2", ProviderUnavailable, "answered, but not as"),
+        ],
+    )
+    async def test_a_document_in_place_of_a_stream(
+        self, fake: FakeVendor, provider: SDKProvider, body: Any, expected: type[ProviderError], says: str
+    ) -> None:
+        fake.script(Failure(200, body))
+        error = await failure_of(collected(provider, self.request(fake)))
+        assert type(error) is expected
+        assert says in error.detail
+
+    async def test_a_stream_that_goes_by_the_name_of_a_document(self, fake: FakeVendor, provider: SDKProvider) -> None:
+        recorded = Recorded("POST", self.provider_class.answer_path, {}, {"model": fake.models[0]})
+        fake.script(Failure(200, b"".join(fake.frames(Answer("one two"), recorded)).decode()))
+        assert (await collected(provider, self.request(fake))).message().text == "one two"
 
     async def test_a_redirect_is_not_followed(self, fake: FakeVendor, provider: SDKProvider) -> None:
         fake.script(Failure(307, "", {"location": f"{fake.base_url}/elsewhere"}))

@@ -10,17 +10,20 @@ from agent.loop.intents import AttemptSettled, BeginAttempt, CallDecision, EndAt
 from agent.loop.tools import decide_calls
 from llmconfig.llm import (
     Accumulator,
-    Finished,
     FinishReason,
     Message,
     ModelRequest,
     ProviderError,
     TextDelta,
     ThinkingDelta,
+    ToolCallDelta,
 )
 
 if TYPE_CHECKING:
     from agent.loop.runner import Runner
+
+
+_VISIBLE = (TextDelta, ThinkingDelta, ToolCallDelta)
 
 
 class AttemptFailed(Exception):
@@ -91,7 +94,7 @@ class _Attempt:
         try:
             async for event in stream:
                 add(event)
-                if self.first is None and not isinstance(event, Finished):
+                if self.first is None and isinstance(event, _VISIBLE):
                     self.first = self.loop.time()
                 if isinstance(event, TextDelta):
                     emit("text.delta", {"text": event.text})

@@ -53,6 +53,13 @@ async def test_an_answer_without_calls_completes_the_run() -> None:
     assert settled.ttft_ms is not None
 
 
+async def test_a_report_of_usage_is_no_first_token() -> None:
+    journal = ListJournal()
+    await runner(ScriptedProvider([UsageReported(Usage(3)), STOP]), journal=journal).run()
+    (settled,) = journal.of(EndAttempt)
+    assert settled.ttft_ms is None
+
+
 async def test_the_attempt_row_stands_before_its_dispatch() -> None:
     journal = ListJournal(refuse=BeginAttempt)
     provider = ScriptedProvider(HELLO)

@@ -6,14 +6,19 @@ at the moment of the dial, when the name has been resolved (a name may answer di
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from importlib import import_module
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from llmconfig.net.addresses import Place, literal_address, place_of
 
 SCHEMES = {"http": 80, "https": 443}
 MAX_URL_LENGTH = 2048
+MAX_NAME_LENGTH = 253
+_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", re.IGNORECASE)
 
 
 class UrlForbidden(ValueError):
@@ -75,11 +80,29 @@ def check_url(url: str, policy: EgressPolicy) -> None:
     if "@" in parts.netloc:
         raise UrlForbidden("The URL must not contain a user name or password. Put the key in its own field.")
     host = parts.hostname
-    if not host or "%" in host:
+    if not host or not _could_be_a_host(host, bracketed="[" in parts.netloc):
         raise UrlForbidden("The URL names no server. Write it like https://api.example.com/v1.")
     reason = host_refusal(host, port_of(parts), policy)
     if reason is not None:
         raise UrlForbidden(reason)
+
+
+def _could_be_a_host(host: str, *, bracketed: bool) -> bool:
+    """Whether there could be such a name or address; clients fail on any other in their own ways."""
+    if bracketed:
+        return "%" not in host and literal_address(host) is not None
+    name = host if host.isascii() else _ascii(host)
+    return len(name) <= MAX_NAME_LENGTH and _NAME.fullmatch(name) is not None
+
+
+def _ascii(host: str) -> str:
+    """An international name as it is looked up, or "". Asked of the client itself, which takes long to import."""
+    httpx2: Any = import_module("httpx2")
+    try:
+        raw: bytes = httpx2.URL(f"http://{host}").raw_host
+    except httpx2.InvalidURL:
+        return ""
+    return raw.decode("ascii")
 
 
 def port_of(parts: SplitResult) -> int:

@@ -59,7 +59,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         token = target.set((host, port))
         try:
             answer = await self._send(request, url)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError, UnicodeError) as error:
             raise translated(error) from error
         finally:
             target.reset(token)
@@ -160,7 +160,7 @@ _MAPPING: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[httpx2
     (aiohttp.ServerDisconnectedError, httpx2.RemoteProtocolError, "the server closed the connection without an answer"),
     (aiohttp.ClientPayloadError, httpx2.RemoteProtocolError, "the server closed the connection in the middle of its answer"),
     (aiohttp.ClientResponseError, httpx2.RemoteProtocolError, "the server did not answer in HTTP"),
-    (aiohttp.InvalidURL, httpx2.UnsupportedProtocol, "the URL cannot be used"),
+    ((aiohttp.InvalidURL, UnicodeError), httpx2.UnsupportedProtocol, "the URL cannot be used"),
     (OSError, httpx2.ReadError, "the connection was reset"),
 )
 

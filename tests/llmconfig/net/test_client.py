@@ -306,6 +306,12 @@ async def test_refused() -> None:
     assert str(error) == "connection refused"
 
 
+async def test_a_name_that_cannot_be_looked_up() -> None:
+    async with build_client(EgressPolicy()) as client:
+        with pytest.raises(httpx2.UnsupportedProtocol, match="the URL cannot be used"):
+            await client.get("http://a..example/")
+
+
 async def test_a_name_without_address() -> None:
     stage = Stage(EgressPolicy(), FakeResolver())
     async with stage.client() as client:

@@ -53,9 +53,13 @@ def key_problem(key: Secret, label: str) -> AuthenticationFailed | None:
 def scrubbed(error: ProviderError, key: Secret) -> ProviderError:
     """The same error with the key, should a provider have echoed it, masked."""
     text = key.reveal()
-    if len(text) < _SHORTEST_TELLING_KEY or text not in error.detail:
+    if len(text) < _SHORTEST_TELLING_KEY:
         return error
-    return type(error)(error.detail.replace(text, str(key)), status=error.status, retry_after=error.retry_after)
+    detail = error.detail.replace(text, str(key))
+    begun = next((size for size in range(len(text) - 1, 3, -1) if detail.endswith(f"{text[:size]}…")), 0)
+    if begun:  # a long message was cut in the middle of the key
+        detail = f"{detail[: -begun - 1]}{key}…"
+    return error if detail == error.detail else type(error)(detail, status=error.status, retry_after=error.retry_after)
 
 
 def _caused_by(error: BaseException | None, wanted: tuple[type[Exception], ...]) -> Exception | None:

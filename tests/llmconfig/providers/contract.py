@@ -335,6 +335,15 @@ class ProviderContract:
         assert error.__context__ is None
         assert error.__cause__ is None
 
+    async def test_a_key_at_the_cut_of_a_long_message_is_masked(self, fake: FakeVendor) -> None:
+        key = "lemonade-stand-key"
+        provider = self.build(fake, key=key)
+        for before in range(478, 500):
+            fake.script(Failure(400, {"error": {"message": f"{'w ' * 200:.<{before}}{key} and more"}}))
+            error = await failure_of(collected(provider, self.request(fake)))
+            assert "lemo" not in error.detail
+        await provider.aclose()
+
     async def test_a_short_odd_key_is_masked_too(self, fake: FakeVendor) -> None:
         provider = self.build(fake, key="wrong-lemonade")
         error = await failure_of(provider.check())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import urlsplit
 
 from llmconfig.llm import Capabilities, CredentialField, ModelInfo
 from llmconfig.providers.base import SDKProvider, Wire
@@ -48,7 +49,7 @@ class OpenAIProvider(SDKProvider):
     def _connect(self, http: httpx2.AsyncClient) -> Any:
         client = self._sdk.AsyncOpenAI(
             api_key=self._key.reveal(),
-            base_url=self.base_url,
+            base_url=self.base_url if urlsplit(self.base_url).path.strip("/") else f"{self.base_url.rstrip('/')}/v1",
             http_client=http,
             max_retries=0,
             timeout=self._sdk.Timeout(None, connect=self._timeouts.connect),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from llmconfig.llm import FinishReason, Thinking
 from llmconfig.providers.openai import OpenAIProvider
 from tests.fakes.openai import FakeOpenAI
@@ -33,6 +35,13 @@ class TestOpenAI(ProviderContract):
         assert thought.provider_data is not None
         assert fake.calls[0].body is not None
         assert fake.calls[0].body["reasoning"]["effort"] == "high"
+
+    @pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/"])
+    async def test_a_base_url_without_v1_means_the_same(self, fake: FakeVendor, ending: str) -> None:
+        provider = self.build(fake, base_url=f"http://{fake.host}{ending}")
+        await collected(provider, self.request(fake))
+        await provider.aclose()
+        assert fake.calls[0].path == "/v1/responses"
 
     async def test_an_answer_cut_by_its_limit(self, fake: FakeVendor, provider: SDKProvider) -> None:
         fake.script(Answer("one", finish="max_output_tokens"))

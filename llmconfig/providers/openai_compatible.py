@@ -68,7 +68,7 @@ class OpenAICompatibleProvider(SDKProvider):
         else:
             return await self._including(model, listed)
         if not model:
-            raise InvalidRequest(f"{self._host} has no list of models. Name a model to test it.")
+            raise InvalidRequest(f"{self._host} has no list of models at this base URL, which often ends in /v1. Name a model to test it.")
         return [await self._try_out(model)]
 
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo:

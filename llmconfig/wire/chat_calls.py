@@ -56,7 +56,7 @@ class ChatCalls:
             function = optional_object(piece.get("function"))
             raw_id, name, index = text_of(piece.get("id")), text_of(function.get("name")), piece.get("index")
             arguments = _text(function.get("arguments"))
-            call = self._by_id.get(raw_id) or self._continued(index, raw_id, name, arguments, touched)
+            call = self._known(raw_id, index, name) or self._continued(index, raw_id, name, arguments, touched)
             if call is None:
                 call = _Call(next_block())
                 self._calls.append(call)
@@ -67,6 +67,11 @@ class ChatCalls:
             if arguments:
                 call.pieces.append(arguments)
             out.append(ToolCallDelta(call.block, self._names.to_neutral(told) if told else "", arguments, raw_id))
+
+    def _known(self, raw_id: str, index: object, name: str) -> _Call | None:
+        """The call of that id, unless a name under an index not seen before tells that the server gave its id twice."""
+        twice = name and isinstance(index, int) and index not in self._by_index
+        return None if twice else self._by_id.get(raw_id)
 
     def _continued(self, index: object, raw_id: str, name: str, arguments: str, touched: set[int]) -> _Call | None:
         """The earlier call that a piece with no id, or an id not seen before, continues; None when it begins a new one."""

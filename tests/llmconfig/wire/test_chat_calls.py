@@ -30,6 +30,11 @@ def raw_id(call: ToolCall) -> object:
     return call.provider_data.data["id"] if call.provider_data else None
 
 
+def test_one_id_for_two_calls() -> None:
+    twice = [piece('{"x":1}', name="f", index=0, id="a"), piece('{"y":2}', name="f", index=1, id="a")]
+    assert calls(twice) == calls(twice[:1], twice[1:]) == [("f", {"x": 1}, "a"), ("f", {"y": 2}, "a")]
+
+
 AB = [("f", {"x": 1}, "a"), ("g", {"y": 2}, "b")]
 
 

@@ -93,7 +93,7 @@ class StreamDecoder(ABC):
 
     def _finish(self, out: list[StreamEvent], raw: str, reasons: Mapping[str, FinishReason], *, called: bool) -> None:
         reason = reasons.get(raw, FinishReason.OTHER)
-        if called and reason is FinishReason.STOP:
+        if called and reason in (FinishReason.STOP, FinishReason.OTHER):  # what came tells more than a word, or none
             reason = FinishReason.TOOL_CALLS
         elif reason is FinishReason.TOOL_CALLS and not called:
             reason = FinishReason.OTHER

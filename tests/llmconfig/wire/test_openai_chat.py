@@ -266,6 +266,7 @@ class TestDecode:
     def test_stop_with_calls_means_the_calls(self) -> None:
         call = chat_chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "t", "arguments": "{}"}}]})
         assert events(call, STOP, DONE)[-1] == Finished(FinishReason.TOOL_CALLS, "stop")
+        assert events(call, chat_chunk({}, "eos"), DONE)[-1] == Finished(FinishReason.TOOL_CALLS, "eos")
         assert events(call, chat_chunk({}, "length"), DONE)[-1] == Finished(FinishReason.LENGTH, "length")
 
     def test_a_refusal_is_text_with_its_own_reason(self) -> None:

@@ -7,6 +7,8 @@ import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+
 from llmconfig.models import UserLLMConfig
 from llmconfig.services.clients import Deployment, build_provider, preload_provider
 from llmconfig.services.pricing import preload_prices
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from llmconfig.llm import Provider
 
 logger = logging.getLogger(__name__)
-_CLOSE_AFTER_S = 900.0
-"""An evicted client may still stream: it is closed when no run started before its eviction can reasonably be left."""
+_GRACE_S = 60.0
+"""An evicted client may still stream: it is closed this long after the last run that took it had to end."""
 
 
 class ClientPool:
@@ -58,7 +60,7 @@ class ClientPool:
 
 async def _close_later(client: Provider) -> None:
     try:
-        await asyncio.sleep(_CLOSE_AFTER_S)
+        await asyncio.sleep(settings.RUN_TIMEOUT_S + _GRACE_S)
     finally:
         await client.aclose()
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from agent.mcp.definitions import ToolDefinition, read_tool
 from agent.mcp.endpoint import Endpoint, Transport
-from agent.mcp.errors import ServiceTimeout, ServiceUnreachable
+from agent.mcp.errors import ServiceTimeout, ServiceUnreachable, SessionForgotten
 from agent.mcp.limits import Limits
 from agent.mcp.outcome import ToolOutcome, read_result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mcp_types import CallToolResult
 
     from agent.mcp.connection import Connection
     from llmconfig.net import EgressPolicy
@@ -64,17 +66,24 @@ class ServiceSession:
         return await self._list()
 
     async def call(self, name: str, arguments: Mapping[str, Any], *, timeout: float) -> ToolOutcome:  # noqa: ASYNC109  it starts after connecting
-        """timeout: seconds for the answer, apart from connecting. Never sent twice; `ServiceError.may_have_run` says what is known.
+        """timeout: seconds for the answer, apart from connecting. `ServiceError.may_have_run` says what is known.
 
-        Cancelling the caller tells the server so and leaves the session as it was.
+        Sent again only to a server that had forgotten our session, and so has not run it. Cancelling the caller tells the server
+        so and leaves the session as it was.
         """
+        try:
+            result = await self._call(name, arguments, timeout)
+        except SessionForgotten:
+            result = await self._call(name, arguments, timeout)
+        return read_result(result, text_bytes=self._limits.text_bytes, scrub=self.endpoint.scrub)
+
+    async def _call(self, name: str, arguments: Mapping[str, Any], timeout: float) -> CallToolResult:  # noqa: ASYNC109  see `call`
         connection = await self._connected()
         try:
             async with asyncio.timeout(timeout):
-                result = await connection.call(name, arguments)
+                return await connection.call(name, arguments)
         except TimeoutError:
             raise ServiceTimeout(f"{self.endpoint.place} did not answer {name} in {timeout:g} s.", may_have_run=True) from None
-        return read_result(result, text_bytes=self._limits.text_bytes, scrub=self.endpoint.scrub)
 
     async def aclose(self) -> None:
         self._closed = True

@@ -1,7 +1,8 @@
 """What can go wrong between us and a service (an MCP server), as one tree.
 
 ServiceError
-├── ServiceUnreachable     no connection, a failing server (429, 5xx), a forgotten session, or an address that policy forbids
+├── ServiceUnreachable     no connection, a failing server (429, 5xx), or an address that policy forbids
+│   └── SessionForgotten   it does not know our session any more, and ran nothing
 ├── ServiceUnauthorized    the service refused our credentials (401, 403)
 ├── ServiceTimeout         a deadline passed: connecting, listing or calling
 └── ServiceProtocolError   it answered, but not as MCP: wrong address, a redirect, malformed or endless data
@@ -36,6 +37,10 @@ class ServiceError(Exception):
 class ServiceUnreachable(ServiceError):
     kind = "service_unreachable"
     advice = "Check the service's address and that it is running."
+
+
+class SessionForgotten(ServiceUnreachable):
+    """The specification asks for a new session then, in which the same request may be sent again."""
 
 
 class ServiceUnauthorized(ServiceError):

@@ -11,7 +11,7 @@ from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT, UNSUPPORTED_PROTOCOL_V
 from pydantic import ValidationError
 
 from agent.mcp.bounds import Unreadable
-from agent.mcp.errors import ServiceError, ServiceProtocolError, ServiceTimeout, ServiceUnauthorized, ServiceUnreachable
+from agent.mcp.errors import ServiceError, ServiceProtocolError, ServiceTimeout, ServiceUnauthorized, ServiceUnreachable, SessionForgotten
 
 if TYPE_CHECKING:
     from agent.mcp.bounds import Exchange
@@ -59,7 +59,7 @@ def _of_status(status: int, exchange: Exchange, place: str, *, calling: bool) ->
     if status == 403:
         return ServiceUnauthorized(f"{place} does not allow this with our credentials (403).", status=status)
     if exchange.session_forgotten:
-        return ServiceUnreachable(f"{place} no longer knows our session ({status}); it was probably restarted.", status=status)
+        return SessionForgotten(f"{place} no longer knows our session ({status}); it was probably restarted.", status=status)
     if status in (404, 405, 406, 415):
         return ServiceProtocolError(f"There is no MCP server at {place} ({status}).", status=status)
     if status == 429:

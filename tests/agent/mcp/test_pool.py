@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from mcp.server.mcpserver import MCPServer
 
-from agent.mcp.errors import ServiceError, ServiceProtocolError, ServiceTimeout, ServiceUnauthorized, ServiceUnreachable
+from agent.mcp.errors import ServiceError, ServiceProtocolError, ServiceTimeout, ServiceUnauthorized, ServiceUnreachable, SessionForgotten
 from agent.mcp.limits import Limits
 from agent.mcp.pool import ServicePool, probe
 from llmconfig.llm import Secret, Text
@@ -93,15 +93,24 @@ async def test_a_forgotten_session_is_opened_again_for_a_listing(fake: FakeServi
     assert fake.count("initialize") == 2
 
 
-async def test_a_call_is_never_sent_twice(fake: FakeService, pool: ServicePool) -> None:
+async def test_a_call_that_meets_a_forgotten_session_is_sent_again_in_a_new_one(fake: FakeService, pool: ServicePool) -> None:
     fake.result(content=[{"type": "text", "text": "fine"}])
     session = await pool.session(endpoint(fake.url))
     fake.sessions.clear()
-    with pytest.raises(ServiceUnreachable, match="no longer knows our session") as caught:
+    assert (await session.call("echo", {}, timeout=5)).parts == (Text("fine"),)
+    assert (fake.count("initialize"), fake.count("tools/call")) == (2, 2)
+
+
+async def test_a_server_that_forgets_every_session_is_asked_twice_and_no_more(fake: FakeService, pool: ServicePool) -> None:
+    async def forget(request: web.Request) -> web.Response | None:
+        return web.Response(status=404) if b"tools/call" in await request.read() else None
+
+    session = await pool.session(endpoint(fake.url))
+    fake.every = forget
+    with pytest.raises(SessionForgotten, match="no longer knows our session") as caught:
         await session.call("echo", {}, timeout=5)
-    assert fake.count("tools/call") == 1
+    assert fake.count("initialize") == 2
     assert not caught.value.may_have_run
-    assert (await (await pool.session(endpoint(fake.url))).call("echo", {}, timeout=5)).parts == (Text("fine"),)
 
 
 async def test_a_call_whose_connection_breaks_may_have_run(fake: FakeService, pool: ServicePool) -> None:

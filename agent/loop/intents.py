@@ -76,6 +76,17 @@ class DispatchTools:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockTool:
+    """The service defines a tool otherwise than it was approved: nobody may call it until someone has looked.
+
+    definition: agent.mcp's ToolDefinition, which the loop only hands on.
+    """
+
+    endpoint: str
+    definition: Any
+
+
+@dataclass(frozen=True, slots=True)
 class EndTool:
     """One call has its result. `status` is `finished`, or `refused` for one that was never sent."""
 
@@ -113,4 +124,4 @@ class ReleaseRun:
     """The worker is shutting down: give the run back so that another worker goes on with it."""
 
 
-Intent: TypeAlias = BeginAttempt | EndAttempt | DispatchTools | EndTool | EndStep | WaitForPerson | EndRun | ReleaseRun
+Intent: TypeAlias = BeginAttempt | EndAttempt | DispatchTools | BlockTool | EndTool | EndStep | WaitForPerson | EndRun | ReleaseRun

@@ -16,6 +16,7 @@ DENIED = "The user denied this call. Do not repeat it; ask what to do instead."
 REFUSED = "This call was refused: its arguments were no JSON object, or the tool may not be used here."
 CUT_OFF = "Your answer was cut off before the arguments of this call, so it did not run."
 NOW_ASKS = "This tool has come to need the user's approval. Call it again to ask for it."
+CHANGED = "This tool changed its definition and is blocked until someone approves it under Settings, Services."
 EXPIRED = "Nobody decided on this call in time, so it did not run. Ask the user before trying it again."
 
 _MAY_NOT_RUN = {"denied": DENIED, "expired": EXPIRED, "refused": REFUSED}

@@ -119,7 +119,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(202, request=request)
 
     async def _listen(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
-        """The standing stream: all of an SSE session, but of no use in streamable HTTP, where we ask before each run."""
+        """The standing stream: all of an SSE session, but of no use in streamable HTTP, where a run asks before its first call."""
         if self._transport == "streamable-http":
             return httpx2.Response(405, request=request)
         return await self._send(request, exchange, None)

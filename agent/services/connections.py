@@ -184,6 +184,14 @@ def pin_tools(*, service: Service, definitions: Sequence[ToolDefinition]) -> Non
     ServiceTool.objects.filter(id__in=[tool.id for tool in known.values()]).delete()
 
 
+def block_tool(*, service_id: UUID, definition: ToolDefinition) -> None:
+    """A run met another definition than the approved one: block the tool until somebody approves that."""
+    tool = ServiceTool.objects.filter(service=service_id, name=definition.name, state=ServiceTool.State.APPROVED).first()
+    if tool is not None and tool.definition_hash != definition.definition_hash:
+        tool.pending, tool.state = _columns(definition), ServiceTool.State.CHANGED
+        tool.save(update_fields=["pending", "state"])
+
+
 def _redefine(tool: ServiceTool, columns: Mapping[str, Any]) -> None:
     for name, value in columns.items():
         setattr(tool, name, value)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Max
@@ -15,6 +16,7 @@ from agent.loop.codec import part_to_json, split_name
 from agent.loop.intents import (
     AttemptSettled,
     BeginAttempt,
+    BlockTool,
     CallDecision,
     DispatchTools,
     EndAttempt,
@@ -28,6 +30,7 @@ from agent.loop.intents import (
 )
 from agent.models import Attempt, Conversation, Message, Run, Step, ToolCall
 from agent.services.claims import Claim, requeue_if_decided
+from agent.services.connections import block_tool
 from agent.services.doorbell import nudge
 from agent.services.presentation import message_json, money, when
 from agent.services.units import unit_of_work
@@ -174,6 +177,10 @@ def _dispatch_tools(claim: Claim, intent: DispatchTools, seq: int) -> None:
         raise FenceLost
 
 
+def _block_tool(claim: Claim, intent: BlockTool, seq: int) -> None:
+    block_tool(service_id=UUID(intent.endpoint), definition=intent.definition)
+
+
 def _end_tool(claim: Claim, intent: EndTool, seq: int) -> None:
     result = part_to_json(intent.result)
     kept = [ToolCall.Status.DENIED, ToolCall.Status.EXPIRED, ToolCall.Status.REFUSED]
@@ -226,6 +233,7 @@ _COMMITS: dict[type[Any], Callable[[Claim, Any, int], Any]] = {
     BeginAttempt: _begin_attempt,
     EndAttempt: _end_attempt,
     DispatchTools: _dispatch_tools,
+    BlockTool: _block_tool,
     EndTool: _end_tool,
     EndStep: _end_step,
     WaitForPerson: _wait_for_person,

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from agent.loop.codec import join_name, message_from_json, part_from_json
 from agent.loop.plan import Deployment, OfferedTool, PendingCall, RunPlan
+from agent.loop.tools import CHANGED
 from agent.mcp.policy import decide
 from agent.models import Attempt, Conversation, Message, Run, Service, ServiceTool, Step, ToolCall, ToolGrant
 from agent.services.endpoints import endpoint_of
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _REASONS = {
     "new": "This tool is new at its service and waits for someone to approve it under Settings, Services.",
-    "changed": "This tool changed its definition and is blocked until someone approves it under Settings, Services.",
+    "changed": CHANGED,
     "approved": "This tool is denied by policy.",
 }
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from agent.loop.intents import BlockTool
+from agent.loop.tools import CHANGED
+from agent.mcp.definitions import ToolDefinition
 from agent.mcp.errors import ServiceError
 from llmconfig.llm import JSONObject, Text, ToolResult
 
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agent.loop.plan import OfferedTool
+    from agent.loop.ports import Journal
+    from agent.mcp.client import ServiceSession, ToolOutcome
     from agent.mcp.endpoint import Endpoint
     from agent.mcp.pool import ServicePool
 
@@ -19,18 +24,37 @@ logger = logging.getLogger(__name__)
 
 
 class ServiceToolCaller:
-    """Of one run: its services by id, reached through the worker's pooled sessions."""
+    """Of one claim of a run: its services by id, reached through the worker's pooled sessions.
 
-    def __init__(self, pool: ServicePool, endpoints: Mapping[str, Endpoint]) -> None:
-        self._pool, self._endpoints = pool, endpoints
+    A service is asked for its tools before its first call: a tool that it defines otherwise than was approved is not called.
+    """
+
+    def __init__(self, pool: ServicePool, endpoints: Mapping[str, Endpoint], journal: Journal) -> None:
+        self._pool, self._endpoints, self._journal = pool, endpoints, journal
+        self._listed: dict[str, Mapping[str, ToolDefinition]] = {}
 
     async def __call__(self, tool: OfferedTool, call_id: str, arguments: JSONObject) -> ToolResult:
         try:
-            session = await self._pool.session(self._endpoints[tool.endpoint])
-            outcome = await session.call(tool.name, arguments, timeout=tool.timeout_s)
+            answer = await self._call(tool, arguments)
         except ServiceError as error:
             return ToolResult(call_id, (Text(error.message),), is_error=True)
         except Exception:
             logger.exception("Tool %s of service %s failed inside routekit", tool.name, tool.service)
             return ToolResult(call_id, (Text("The call failed inside routekit; its log has the details."),), is_error=True)
-        return ToolResult(call_id, outcome.parts, outcome.is_error)
+        if isinstance(answer, ToolDefinition):
+            await self._journal.commit(BlockTool(tool.endpoint, answer))
+            return ToolResult(call_id, (Text(CHANGED),), is_error=True)
+        return ToolResult(call_id, answer.parts, answer.is_error)
+
+    async def _call(self, tool: OfferedTool, arguments: JSONObject) -> ToolOutcome | ToolDefinition:
+        """What the tool answered, or what it has become when that is not what was approved."""
+        session = await self._pool.session(self._endpoints[tool.endpoint])
+        found = (await self._tools(session, tool.endpoint)).get(tool.name)
+        if found is not None and found.definition_hash != tool.definition_hash:
+            return found
+        return await session.call(tool.name, arguments, timeout=tool.timeout_s)
+
+    async def _tools(self, session: ServiceSession, endpoint: str) -> Mapping[str, ToolDefinition]:
+        if endpoint not in self._listed:
+            self._listed[endpoint] = {definition.name: definition for definition in await session.list_tools()}
+        return self._listed[endpoint]

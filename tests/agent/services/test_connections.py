@@ -10,6 +10,7 @@ import pytest
 from agent.models import Service, ServiceTool, ToolGrant
 from agent.services.connections import (
     approve_definition,
+    block_tool,
     create_service,
     delete_service,
     diff_of,
@@ -188,6 +189,17 @@ def test_a_changed_definition_is_blocked_until_it_is_approved(alice: Person, ser
     with pytest.raises(Conflict) as refused:
         approve_definition(caller=alice.caller, service=service, tool=tool)
     assert refused.value.code == "already_approved"
+
+
+def test_a_definition_that_a_run_met_blocks_the_tool_and_leaves_the_others(alice: Person, service: Service) -> None:
+    pin_tools(service=service, definitions=[definition("find"), definition("close")])
+    block_tool(service_id=service.id, definition=definition("find"))
+    assert states(service) == {"find": "approved", "close": "approved"}
+    block_tool(service_id=service.id, definition=definition("find", description="Sends your mail away."))
+    assert states(service) == {"find": "changed", "close": "approved"}
+    tool = service.tools.get(name="find")
+    assert diff_of(tool) == [{"field": "description", "before": "Does it.", "after": "Sends your mail away."}]
+    assert approve_definition(caller=alice.caller, service=service, tool=tool).description == "Sends your mail away."
 
 
 def test_a_change_taken_back_is_none(service: Service) -> None:

@@ -9,13 +9,13 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from agent.loop.intents import BeginAttempt, DispatchTools, EndRun, EndStep, EndTool, FenceLost, ReleaseRun, WaitForPerson
+from agent.loop.intents import BeginAttempt, BlockTool, DispatchTools, EndRun, EndStep, EndTool, FenceLost, ReleaseRun, WaitForPerson
 from agent.models import Attempt, Message, Run, Step, ToolCall
 from agent.services.journal import canonical_hash, commit_intent
 from agent.services.presentation import message_json
 from llmconfig.llm import Message as NeutralMessage
 from llmconfig.llm import ProviderData, Text, Thinking, ToolResult, Usage
-from tests.agent.rows import STOP, answered, begun, claimed, decision, deployment_of, queued_run, service_of, tool_call
+from tests.agent.rows import STOP, answered, begun, claimed, decision, definition, deployment_of, queued_run, service_of, tool_call
 
 if TYPE_CHECKING:
     from agent.services.claims import Claim
@@ -261,3 +261,11 @@ def test_arguments_come_back_from_the_database_with_the_hash_they_had(run: Run, 
 def test_the_stop_reason_of_the_wire_is_kept_short(run: Run, claim: Claim) -> None:
     answered(claim, run, text="hi", finished=type(STOP)(STOP.reason, "z" * 100))
     assert Message.objects.get(role="assistant").finish_raw == "z" * 60
+
+
+def test_a_tool_that_became_another_is_blocked_while_the_run_goes_on(alice: Person, run: Run, claim: Claim) -> None:
+    service = service_of(alice, "find")
+    commit_intent(claim, BlockTool(str(service.id), definition("find", description="Sends your mail away.")), seq=7)
+    assert service.tools.get().state == "changed"
+    run.refresh_from_db()
+    assert (run.status, run.event_seq) == ("running", 7)

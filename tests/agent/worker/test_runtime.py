@@ -19,7 +19,7 @@ from agent.worker.execute import LoopJournal, execute_run
 from agent.worker.runtime import Runtime
 from agent.worker.toolcalls import ServiceToolCaller
 from tests.agent.events import log_of
-from tests.agent.loop.doubles import offered
+from tests.agent.loop.doubles import ListJournal, offered
 from tests.agent.rows import queued_run
 from tests.agent.worker.chat import model_at, types
 from tests.agent.worker.conftest import wait_until
@@ -91,7 +91,7 @@ async def test_whatever_goes_wrong_a_tool_call_has_an_answer(caplog: pytest.LogC
 
     pool: Any = Pool()
     for endpoints in ({"e1": object()}, {}):
-        result = await ServiceToolCaller(pool, endpoints)(offered("find"), "c1", {})  # type: ignore[arg-type]
+        result = await ServiceToolCaller(pool, endpoints, ListJournal())(offered("find"), "c1", {})  # type: ignore[arg-type]
         assert (result.tool_call_id, result.is_error) == ("c1", True)
         assert "failed inside routekit" in result.parts[0].text  # type: ignore[union-attr]
     assert "secret detail" in caplog.text

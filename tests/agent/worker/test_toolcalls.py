@@ -1,0 +1,74 @@
+"""Calls of a run's tools at services that change under it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agent.loop.intents import BlockTool
+from agent.loop.plan import OfferedTool
+from agent.loop.tools import CHANGED
+from agent.mcp.pool import ServicePool
+from agent.worker.toolcalls import ServiceToolCaller
+from llmconfig.llm import Text, Tool, ToolResult
+from tests.agent.loop.doubles import ListJournal
+from tests.agent.mcp.conftest import LOOPBACK, QUICK, endpoint
+from tests.agent.mcp.fake import FakeService, fake_service, tool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeService]:
+    async with fake_service() as service:
+        service.tools(tool("echo"), tool("find"))
+        service.result(content=[{"type": "text", "text": "ran"}])
+        yield service
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[ServicePool]:
+    opened = ServicePool(LOOPBACK, limits=QUICK)
+    yield opened
+    await opened.aclose()
+
+
+async def approved(pool: ServicePool, fake: FakeService, name: str = "echo", **fields: Any) -> OfferedTool:
+    """The tool as the service defines it now."""
+    session = await pool.session(endpoint(fake.url))
+    pinned = next(each for each in await session.list_tools() if each.name == name)
+    neutral = Tool(f"crm__{name}", pinned.description, pinned.input_schema)
+    return OfferedTool(neutral, "crm", name, "crm-id", "run", pinned.definition_hash, **fields)
+
+
+def caller(pool: ServicePool, fake: FakeService, journal: ListJournal) -> ServiceToolCaller:
+    return ServiceToolCaller(pool, {"crm-id": endpoint(fake.url)}, journal)
+
+
+async def test_a_service_is_asked_for_its_tools_once(fake: FakeService, pool: ServicePool) -> None:
+    echo, find = await approved(pool, fake), await approved(pool, fake, "find")
+    call, before = caller(pool, fake, ListJournal()), fake.count("tools/list")
+    assert await call(echo, "1", {}) == ToolResult("1", (Text("ran"),))
+    assert await call(find, "2", {}) == ToolResult("2", (Text("ran"),))
+    assert fake.count("tools/list") == before + 1
+
+
+async def test_a_tool_that_changed_since_it_was_approved_is_not_called(fake: FakeService, pool: ServicePool) -> None:
+    echo, find = await approved(pool, fake), await approved(pool, fake, "find")
+    fake.tools(tool("echo", annotations={"title": "Sends your mail away"}), tool("find"))
+    journal = ListJournal()
+    call = caller(pool, fake, journal)
+    assert await call(echo, "1", {}) == ToolResult("1", (Text(CHANGED),), is_error=True)
+    assert fake.count("tools/call") == 0
+    (blocked,) = journal.of(BlockTool)
+    assert (blocked.endpoint, blocked.definition.name) == ("crm-id", "echo")
+    assert blocked.definition.definition_hash != echo.definition_hash
+    assert await call(find, "2", {}) == ToolResult("2", (Text("ran"),))
+
+
+async def test_a_service_that_lists_nothing_any_more_answers_for_itself(fake: FakeService, pool: ServicePool) -> None:
+    echo = await approved(pool, fake)
+    fake.tools()
+    assert not (await caller(pool, fake, ListJournal())(echo, "1", {})).is_error

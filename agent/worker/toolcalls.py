@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.mcp.pool import ServicePool
 
 logger = logging.getLogger(__name__)
+UNSURE = "It may have run all the same: find out before you call it again."
 
 
 class ServiceToolCaller:
@@ -37,7 +38,8 @@ class ServiceToolCaller:
         try:
             answer = await self._call(tool, arguments)
         except ServiceError as error:
-            return ToolResult(call_id, (Text(error.message),), is_error=True)
+            told = f"{error.detail} {UNSURE}" if error.may_have_run else error.message
+            return ToolResult(call_id, (Text(told),), is_error=True)
         except Exception:
             logger.exception("Tool %s of service %s failed inside routekit", tool.name, tool.service)
             return ToolResult(call_id, (Text("The call failed inside routekit; its log has the details."),), is_error=True)

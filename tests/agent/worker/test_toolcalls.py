@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 
 from agent.loop.intents import BlockTool
 from agent.loop.plan import OfferedTool
 from agent.loop.tools import CHANGED
 from agent.mcp.pool import ServicePool
-from agent.worker.toolcalls import ServiceToolCaller
+from agent.worker.toolcalls import UNSURE, ServiceToolCaller
 from llmconfig.llm import Text, Tool, ToolResult
 from tests.agent.loop.doubles import ListJournal
 from tests.agent.mcp.conftest import LOOPBACK, QUICK, endpoint
@@ -72,3 +74,23 @@ async def test_a_service_that_lists_nothing_any_more_answers_for_itself(fake: Fa
     echo = await approved(pool, fake)
     fake.tools()
     assert not (await caller(pool, fake, ListJournal())(echo, "1", {})).is_error
+
+
+async def test_a_call_whose_answer_never_came_is_not_said_to_be_safe_to_repeat(fake: FakeService, pool: ServicePool) -> None:
+    async def hang(request: web.Request, message: dict[str, Any]) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    fake.on["tools/call"] = hang
+    result = await caller(pool, fake, ListJournal())(await approved(pool, fake, timeout_s=0.2), "1", {})
+    assert result == ToolResult("1", (Text(f"{fake.url} did not answer echo in 0.2 s. {UNSURE}"),), is_error=True)
+
+
+async def test_a_call_that_certainly_did_not_run_comes_with_advice(fake: FakeService, pool: ServicePool) -> None:
+    async def refuse(request: web.Request, message: dict[str, Any]) -> web.Response:
+        return web.Response(status=401)
+
+    fake.on["tools/call"] = refuse
+    (part,) = (await caller(pool, fake, ListJournal())(await approved(pool, fake), "1", {})).parts
+    assert isinstance(part, Text)
+    assert "refused our credentials (401). Check the service's token" in part.text

@@ -7,7 +7,7 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from agent.mcp.definitions import ToolDefinition, read_tool
+from agent.mcp.definitions import ToolDefinition, is_usable_name, read_tool
 from agent.mcp.endpoint import Endpoint, Transport
 from agent.mcp.errors import ServiceTimeout, ServiceUnreachable, SessionForgotten
 from agent.mcp.limits import Limits
@@ -54,7 +54,7 @@ class ServiceSession:
         await self._connected()
 
     async def list_tools(self) -> list[ToolDefinition]:
-        """All tools, page by page, up to `Limits.tools` and `Limits.definition_bytes`; equal names count once."""
+        """All tools, page by page, up to `Limits.tools` and `Limits.definition_bytes`; equal names count once, unusable ones not."""
         reused = self.is_connected
         try:
             return await self._list()
@@ -124,6 +124,9 @@ class ServiceSession:
         for _ in range(self._limits.pages):
             page = await connection.list_page(cursor)
             for tool in page.tools:
+                if not is_usable_name(tool.name):
+                    logger.warning("service %s has a tool that cannot be called: %r", self.endpoint.key, tool.name[:200])
+                    continue
                 definition, size = read_tool(tool)
                 room -= size
                 if room < 0 or len(found) >= self._limits.tools:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from mcp_types import Tool
 
     from llmconfig.llm import JSONObject
+
+
+_LONGEST_NAME = 128  # the specification's, and what we store
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,31 @@ def read_tool(tool: Tool) -> tuple[ToolDefinition, int]:
     hints = tool.annotations.model_dump(by_alias=True, exclude_none=True) if tool.annotations else {}
     if tool.title:
         hints["title"] = tool.title
-    return define(tool.name, _storable(tool.description or ""), tool.input_schema, hints)
+    return define(tool.name, storable(tool.description or ""), _storable_json(tool.input_schema), _storable_json(hints))
 
 
-def _storable(text: str) -> str:
-    return text.replace("\x00", "\ufffd")  # Postgres stores no NUL
+def is_usable_name(name: str) -> bool:
+    """Whether a tool of this name can be stored, shown and addressed: not empty, not too long, no control or invisible characters."""
+    return 0 < len(name) <= _LONGEST_NAME and name.isprintable()
+
+
+def storable(text: str) -> str:
+    """text without NUL, which Postgres does not store."""
+    return text.replace("\x00", "\ufffd")
+
+
+def _storable_json(value: Any) -> Any:
+    """JSON that any database takes: no NUL, and no number without an end, as Python reads `1e999`."""
+    match value:
+        case str():
+            return storable(value)
+        case dict():
+            return {storable(key): _storable_json(item) for key, item in value.items() if not _is_endless(item)}
+        case list():
+            return [_storable_json(item) for item in value if not _is_endless(item)]
+        case _:
+            return value
+
+
+def _is_endless(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.mcp.definitions import storable
 from llmconfig.llm import Media, Text
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def read_result(result: CallToolResult, *, text_bytes: int, scrub: Callable[[str
         parts.append(Text(json.dumps(result.structured_content, ensure_ascii=False)))
     if not parts:
         parts.append(Text("[the tool returned nothing]"))
-    clean = [Text(scrub(part.text.replace("\x00", "\ufffd"))) if isinstance(part, Text) else part for part in parts]
+    clean = [Text(scrub(storable(part.text))) if isinstance(part, Text) else part for part in parts]
     kept, truncated = _cut(clean, text_bytes)
     return ToolOutcome(tuple(kept), bool(result.is_error), truncated)
 
@@ -77,7 +78,7 @@ def _media(media_type: str, encoded: str, name: str) -> Text | Media:
         data = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         return Text(f"[{name}: {media_type} left out, its data is not base64]")
-    return Media(kind, media_type, data, name if "/" in name else "")
+    return Media(kind, media_type, data, storable(name) if "/" in name else "")
 
 
 def _kind(media_type: str) -> MediaKind | None:

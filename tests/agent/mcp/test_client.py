@@ -379,6 +379,11 @@ async def test_five_thousand_tools_are_capped(fake: FakeService, session: Servic
     assert [t.name for t in tools] == [f"tool_{n}" for n in range(1000)]
 
 
+async def test_a_tool_whose_name_cannot_be_stored_costs_the_others_nothing(fake: FakeService, session: ServiceSession) -> None:
+    fake.tools(tool("n" * 300), tool("echo"), tool(""), tool("a\x00b"))
+    assert [t.name for t in await session.list_tools()] == ["echo"]
+
+
 async def test_long_definitions_are_capped(fake: FakeService, session: ServiceSession) -> None:
     fake.tools(*(tool(f"tool_{n}", description="x" * 500_000) for n in range(10)))
     assert len(await session.list_tools()) == 4

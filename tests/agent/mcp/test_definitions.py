@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from mcp_types import Tool, ToolAnnotations
 
-from agent.mcp.definitions import define, read_tool
+from agent.mcp.definitions import define, is_usable_name, read_tool
 
 SCHEMA = {"type": "object", "properties": {"b": {"type": "string"}, "a": {"type": "integer"}}}
 
@@ -48,6 +48,19 @@ def test_hints_are_read_as_said() -> None:
     assert [d.suggests_destructive for d in (reads, destroys, silent, contradicting)] == [False, True, False, True]
 
 
-def test_a_description_that_postgres_could_not_store_is_made_storable() -> None:
-    definition, _ = read_tool(Tool(name="t", description="a\x00b", input_schema=SCHEMA))
+def test_what_a_database_could_not_store_is_made_storable() -> None:
+    schema = {"type": "object", "properties": {"a\x00": {"enum": ["b\x00", 1, float("nan")], "maximum": float("inf"), "minimum": 0.5}}}
+    definition, _ = read_tool(Tool(name="t", description="a\x00b", title="c\x00", input_schema=schema))
     assert definition.description == "a\ufffdb"
+    assert definition.annotations == {"title": "c\ufffd"}
+    assert definition.input_schema == {"type": "object", "properties": {"a\ufffd": {"enum": ["b\ufffd", 1], "minimum": 0.5}}}
+
+
+@pytest.mark.parametrize("name", ["find", "weather.get_current", "a/b c", "x" * 128, "été"])
+def test_names_that_can_be_used(name: str) -> None:
+    assert is_usable_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 129, "a\x00b", "a\nb", "find\u200b", "\u202edne"])
+def test_names_that_cannot(name: str) -> None:
+    assert not is_usable_name(name)

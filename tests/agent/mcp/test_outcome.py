@@ -81,3 +81,8 @@ def test_text_that_just_fits_is_whole() -> None:
 def test_credentials_and_nul_do_not_get_through() -> None:
     got = outcome({"type": "text", "text": "key=sesame\x00"}, scrub=lambda text: text.replace("sesame", "••••"))
     assert got.parts == (Text("key=••••\ufffd"),)
+
+
+def test_a_name_that_postgres_could_not_store_is_made_storable() -> None:
+    got = outcome({"type": "resource", "resource": {"uri": "doc://a\x00/b", "mimeType": "image/png", "blob": CODED}})
+    assert got.parts == (Media("image", "image/png", PNG, "doc://a\ufffd/b"),)

@@ -49,6 +49,7 @@ class PendingCall:
 
     state: `waiting` for a person · `approved` may run · `denied` and `expired` may not · `requested` was never dispatched ·
     `dispatched` was in flight when a worker was lost, so its outcome is unknown · `refused` may not run, which the model was not told yet.
+    definition_hash: of the tool as it was when the call was asked for, to which an approval is bound.
     """
 
     call: ToolCall
@@ -56,6 +57,7 @@ class PendingCall:
     decided_by: str = ""
     announced: bool = True
     result: ToolResult | None = None
+    definition_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)

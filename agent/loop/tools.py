@@ -92,7 +92,9 @@ class ToolTurn:
             self.unknown = True
         elif tool is None or tool.verdict == "refuse":
             self._answer(call.id, refusal(CallDecision(call, tool, "refused")))
-        elif item.state == "requested" and tool.verdict == "ask":
+        elif (item.state == "requested" and tool.verdict == "ask") or (
+            item.state == "approved" and item.definition_hash != tool.definition_hash
+        ):
             self._answer(call.id, NOW_ASKS)
         else:
             self.runnable.append((call, tool))

@@ -164,6 +164,7 @@ def _pending(row: ToolCall) -> PendingCall:
         decided_by=row.decided_by.get_username() if row.decided_by else "",
         announced=row.is_decision_announced,
         result=result if isinstance(result, ToolResult) else None,
+        definition_hash=row.definition_hash,
     )
 
 

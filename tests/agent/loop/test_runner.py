@@ -210,7 +210,7 @@ async def test_a_resumed_run_goes_on_with_what_was_decided() -> None:
     first, second, third = (ToolCall(f"c{n}", f"crm__{name}", {"n": n}) for n, name in enumerate(["delete", "find", "delete"]))
     done = ToolResult("c1", (Text("found"),))
     pending = (
-        PendingCall(first, "approved", decided_by="alice", announced=False),
+        PendingCall(first, "approved", decided_by="alice", announced=False, definition_hash="hash"),
         PendingCall(second, "finished", result=done),
         PendingCall(third, "denied", decided_by="alice", announced=False),
     )

@@ -61,10 +61,18 @@ RESULT = ToolResult("c", (Text("ok"),))
     ],
 )
 def test_a_pending_call_goes_where_it_belongs(state: Any, tool: Any, result: Any, becomes: str) -> None:
-    turn = ToolTurn.resumed(plan(tools=(tool,) if tool else ()), [PendingCall(call("crm__find"), state, result=result)])
+    turn = ToolTurn.resumed(
+        plan(tools=(tool,) if tool else ()), [PendingCall(call("crm__find"), state, result=result, definition_hash="hash")]
+    )
     assert turn.order == ["c"]
     assert (turn.waiting, turn.unknown, len(turn.runnable)) == (becomes == "waiting", becomes == "unknown", becomes == "runs")
     if turn.ready:
         assert turn.ready["c"].parts == (Text(becomes),)
         assert turn.ready["c"].is_error is (state != "finished")
         assert turn.unrecorded == ({"c"} if state != "finished" else set())
+
+
+def test_an_approval_holds_for_the_definition_it_was_given_for() -> None:
+    turn = ToolTurn.resumed(plan(tools=(offered("find", "ask"),)), [PendingCall(call("crm__find"), "approved", definition_hash="older")])
+    assert not turn.runnable
+    assert turn.ready["c"].parts == (Text(NOW_ASKS),)

@@ -75,6 +75,17 @@ def test_an_address_the_operator_has_not_allowed_is_refused(alice: Person, url: 
         update_service(caller=alice.caller, service=service, url=url)
 
 
+@pytest.mark.parametrize("token", ["two words", "line\r\nX-Evil: 1", "tökén"])
+def test_a_token_that_no_header_can_carry_is_refused(alice: Person, token: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        made(alice, auth_type="bearer", token=Secret(token))
+    assert refused.value.attr == "token"
+    service = with_token(alice)
+    with pytest.raises(Invalid):
+        update_service(caller=alice.caller, service=service, token=Secret(token))
+    assert open_for(Service.objects.get(id=service.id), "token").reveal() == TOKEN
+
+
 def test_another_host_clears_the_token(alice: Person) -> None:
     service = with_token(alice)
     version = service.secret_version

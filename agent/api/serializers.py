@@ -167,7 +167,7 @@ class SecretField(serializers.CharField):
 class ServiceInput(StrictSerializer):
     display_name = serializers.CharField(max_length=100)
     transport = serializers.ChoiceField(choices=Service.Transport.choices, required=False)
-    url = serializers.URLField(max_length=500)
+    url = serializers.CharField(max_length=500)
     auth_type = serializers.ChoiceField(choices=Service.Auth.choices, required=False)
     token = SecretField(required=False, allow_blank=True)
     shared = serializers.BooleanField(required=False)

@@ -49,6 +49,11 @@ def code(response: Any) -> str:
     return found
 
 
+@pytest.mark.parametrize("url", ["http://mcp-server.invalid:8000/mcp", "http://mcp-server:8000/mcp"])
+def test_a_host_of_one_word_is_an_address_like_any_other(client: APIClient, service: Service, url: str) -> None:
+    assert client.patch(one(service), {"url": url}).json()["url"] == url
+
+
 def test_a_service_is_made_and_asked_for_its_tools(client: APIClient, demo_url: str, settings: SettingsWrapper) -> None:
     settings.DEMO_SERVICE_URL = ""
     body = {"display_name": "Desk", "url": demo_url, "transport": "streamable-http", "auth_type": "bearer", "token": TOKEN}
@@ -76,7 +81,7 @@ def test_one_that_does_not_answer_is_kept_with_the_reason(client: APIClient) -> 
     ("body", "expected", "attr"),
     [
         ({}, "required", "display_name"),
-        ({"display_name": "x", "url": "nope"}, "invalid", "url"),
+        ({"display_name": "x", "url": "nope"}, "url_forbidden", "url"),
         ({"display_name": "x", "url": "http://169.254.169.254/"}, "url_forbidden", "url"),
         ({"display_name": "x", "url": "http://127.0.0.1:1/", "slug": "mine"}, "unknown_field", "slug"),
         ({"display_name": "x", "url": "http://127.0.0.1:1/", "is_demo": True}, "unknown_field", "is_demo"),

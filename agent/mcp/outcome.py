@@ -72,6 +72,8 @@ def _link(link: ResourceLink) -> str:
 def _media(media_type: str, encoded: str, name: str) -> Text | Media:
     media_type = media_type.partition(";")[0].strip().lower()
     kind = _kind(media_type)
+    if kind is None and _is_text(media_type):
+        return _encoded_text(encoded, name, media_type)
     if kind is None:
         return Text(f"[{name}: {media_type or 'unknown type'} left out, it cannot be shown]")
     try:
@@ -79,6 +81,17 @@ def _media(media_type: str, encoded: str, name: str) -> Text | Media:
     except (binascii.Error, ValueError):
         return Text(f"[{name}: {media_type} left out, its data is not base64]")
     return Media(kind, media_type, data, storable(name) if "/" in name else "")
+
+
+def _encoded_text(encoded: str, name: str, media_type: str) -> Text:
+    try:
+        return Text(f"[{name}]\n{base64.b64decode(encoded, validate=True).decode()}")
+    except (binascii.Error, ValueError):
+        return Text(f"[{name}: {media_type} left out, its data is not base64 of UTF-8]")
+
+
+def _is_text(media_type: str) -> bool:
+    return media_type.startswith("text/") or media_type == "application/json"
 
 
 def _kind(media_type: str) -> MediaKind | None:

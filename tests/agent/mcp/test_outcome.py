@@ -86,3 +86,11 @@ def test_credentials_and_nul_do_not_get_through() -> None:
 def test_a_name_that_postgres_could_not_store_is_made_storable() -> None:
     got = outcome({"type": "resource", "resource": {"uri": "doc://a\x00/b", "mimeType": "image/png", "blob": CODED}})
     assert got.parts == (Media("image", "image/png", PNG, "doc://a\ufffd/b"),)
+
+
+def test_text_that_comes_as_a_blob_is_still_text() -> None:
+    got = outcome(
+        {"type": "resource", "resource": {"uri": "doc://1", "mimeType": "text/plain; charset=utf-8", "blob": "ZsO8cg=="}},
+        {"type": "resource", "resource": {"uri": "doc://2", "mimeType": "application/json", "blob": CODED}},
+    )
+    assert got.parts == (Text("[doc://1]\nfür"), Text("[doc://2: application/json left out, its data is not base64 of UTF-8]"))

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 import httpx2
 
+from agent.mcp.standing import StandingStream
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -171,6 +173,7 @@ class _Body(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         chunks = self._response.aiter_bytes().__aiter__()
+        standing = StandingStream() if self._limit is None else None
         received = 0
         while True:
             try:
@@ -185,7 +188,7 @@ class _Body(httpx2.AsyncByteStream):
                 too_long = Unreadable(f"its answer is longer than {self._limit:,} bytes")
                 self._exchange.fail(too_long)
                 raise too_long
-            yield chunk
+            yield standing.feed(chunk) if standing else chunk
 
     async def aclose(self) -> None:
         await self._response.aclose()

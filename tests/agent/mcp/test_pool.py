@@ -271,6 +271,10 @@ def sse_server() -> Iterator[str]:
         await asyncio.Event().wait()
         return ""
 
+    @mcp.tool()
+    async def tell(length: int) -> str:
+        return "x" * length
+
     with serving(mcp.sse_app()) as origin:
         yield f"{origin}/sse"
 
@@ -278,12 +282,25 @@ def sse_server() -> Iterator[str]:
 async def test_the_older_transport(pool: ServicePool) -> None:
     with sse_server() as url:
         session = await pool.session(endpoint(url, transport="sse"))
-        assert [tool.name for tool in await session.list_tools()] == ["add", "hang"]
+        assert [tool.name for tool in await session.list_tools()] == ["add", "hang", "tell"]
         outcomes = await asyncio.gather(*(session.call("add", {"a": n, "b": 1}, timeout=5) for n in range(10)))
         assert [outcome.parts for outcome in outcomes] == [(Text(str(n + 1)),) for n in range(10)]
         with pytest.raises(ServiceTimeout):
             await session.call("hang", {}, timeout=0.2)
         assert (await session.call("add", {"a": 1, "b": 1}, timeout=5)).parts == (Text("2"),)
+        await pool.aclose()
+
+
+async def test_an_answer_too_long_for_the_older_transport_leaves_its_session_alone(pool: ServicePool) -> None:
+    with sse_server() as url:
+        session = await pool.session(endpoint(url, transport="sse"))
+        hanging = asyncio.create_task(session.call("hang", {}, timeout=5))
+        with pytest.raises(ServiceProtocolError, match="its answer is longer than 1,000,000 bytes") as caught:
+            await session.call("tell", {"length": 3_000_000}, timeout=5)
+        assert caught.value.may_have_run
+        assert len((await session.call("tell", {"length": 200_000}, timeout=5)).parts[0].text) == 200_000
+        assert not hanging.done()
+        hanging.cancel()
         await pool.aclose()
 
 

@@ -93,8 +93,11 @@ def _of_answer(error: MCPError, exchange: Exchange, place: str, *, calling: bool
 
 
 def _quote(text: str) -> str:
+    """One line that ends like a sentence, since advice follows."""
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_QUOTE else f"{line[:_LONGEST_QUOTE]}…"
+    if len(line) > _LONGEST_QUOTE:
+        return f"{line[:_LONGEST_QUOTE]}…"
+    return line if line.endswith((".", "!", "?", "…")) else f"{line}."
 
 
 def _leaf(error: BaseException) -> BaseException:

@@ -16,7 +16,7 @@ ENDPOINT = Endpoint("k", "https://crm.example/mcp")
 
 @pytest.mark.parametrize(("error", "kind", "says"), [
     (MCPError(-32001, "Request 'tools/call' timed out"), ServiceTimeout, "in time"),
-    (MCPError(-32001, "Ledger is locked"), ServiceProtocolError, "Ledger is locked"),
+    (MCPError(-32001, "Ledger is locked."), ServiceProtocolError, "error: Ledger is locked."),
     (MCPError(-32000, "Connection closed"), ServiceUnreachable, "closed the connection"),
     (MCPError(-32000, "SSE stream ended without a response"), ServiceUnreachable, "closed the connection"),
     (MCPError(-32000, "No quota"), ServiceProtocolError, "No quota"),
@@ -56,7 +56,7 @@ def test_another_4xx_says_what_the_service_said_or_its_number() -> None:
     assert plain.detail == "https://crm.example/mcp refused the request (422)."
     assert plain.status == 422
     spoken = explain(MCPError(-32099, "Name is taken"), exchange, ENDPOINT, calling=True)
-    assert spoken.detail.endswith("answered with an error: Name is taken")
+    assert spoken.detail.endswith("answered with an error: Name is taken.")
 
 
 def test_a_version_we_do_not_know() -> None:

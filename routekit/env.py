@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -17,7 +18,22 @@ from django.core.exceptions import ImproperlyConfigured
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 MIN_KEY_LENGTH: Final = 32
 
-_env = environ.FileAwareEnv()
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+class _Environment(environ.FileAwareEnv):  # type: ignore[misc]  # environ has no types
+    """What cannot be read is refused with its variable's name, never with its value, which may be a secret."""
+
+    def get_value(self, var: str, cast: Any = None, **options: Any) -> Any:
+        try:
+            return super().get_value(var, cast=cast, **options)
+        except ValueError:
+            raise ImproperlyConfigured(f"{var} is not a number. Set it to one, or unset it.") from None
+        except OSError as error:
+            raise ImproperlyConfigured(f"{var}_FILE names a file that cannot be read ({error.strerror}).") from None
+
+
+_env = _Environment()
 
 HOME: Final = Path(_env.str("ROUTEKIT_HOME", default=str(BASE_DIR / ".routekit"))).absolute()
 EMBEDDED: Final = (HOME / "embedded.json").is_file() and not any(
@@ -41,9 +57,34 @@ def _key(name: str) -> str:
     return value
 
 
+def _flag(name: str, *, default: bool) -> bool:
+    """On or off; a word that is neither would silently mean off."""
+    text = _env.str(name, default="").strip().lower()
+    if text and text not in {*environ.Env.BOOLEAN_TRUE_STRINGS, "false", "off", "n", "no", "0"}:
+        raise ImproperlyConfigured(f"{name} is neither on nor off. Set it to 1 or 0.")
+    return text in environ.Env.BOOLEAN_TRUE_STRINGS if text else default
+
+
+def _log_level() -> str:
+    level: str = _env.str("ROUTEKIT_LOG_LEVEL", default="INFO").upper()
+    if level not in LOG_LEVELS:
+        raise ImproperlyConfigured(f"ROUTEKIT_LOG_LEVEL is none of {', '.join(LOG_LEVELS)}.")
+    return level
+
+
+def _is_redis_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "unix" or (parts.scheme in {"redis", "rediss"} and parts.port != 0)
+    except ValueError:
+        return False
+
+
 def _redis_url() -> str:
     """REDIS_URL, or in the embedded mode the URL that `make up` wrote when it started Valkey."""
     if REDIS_URL_GIVEN:
+        if not _is_redis_url(REDIS_URL_GIVEN):
+            raise ImproperlyConfigured("REDIS_URL is not a server's address. Write it as redis://:PASSWORD@HOST:6379/0.")
         return REDIS_URL_GIVEN
     written = HOME / "run" / "redis.url"
     if EMBEDDED and written.is_file():
@@ -52,7 +93,12 @@ def _redis_url() -> str:
 
 
 def _embedded_facts() -> dict[str, object]:
-    return json.loads((HOME / "embedded.json").read_text()) if EMBEDDED else {}
+    path = HOME / "embedded.json"
+    try:
+        facts: dict[str, object] = json.loads(path.read_text()) if EMBEDDED else {}
+    except (OSError, ValueError):
+        raise ImproperlyConfigured(f"{path} cannot be read. Mend it, or remove it: the next `make up` writes it anew.") from None
+    return facts
 
 
 SECRET_KEY: Final = _key("SECRET_KEY")
@@ -70,11 +116,11 @@ HOST: Final = _env.str("HOST", default="127.0.0.1")
 PORT: Final = _env.int("PORT", default=8000)
 ALLOWED_HOSTS: Final[list[str]] = _env.list("ALLOWED_HOSTS", default=sorted({"localhost", "127.0.0.1", "[::1]", HOST}) if EMBEDDED else [])
 CSRF_TRUSTED_ORIGINS: Final[list[str]] = _env.list("CSRF_TRUSTED_ORIGINS", default=[])
-HTTPS: Final = _env.bool("ROUTEKIT_HTTPS", default=not EMBEDDED)
+HTTPS: Final = _flag("ROUTEKIT_HTTPS", default=not EMBEDDED)
 
 ADMIN_PASSWORD: Final = _env.str("ROUTEKIT_ADMIN_PASSWORD", default="")
 
-DEMO: Final = _env.bool("ROUTEKIT_DEMO", default=EMBEDDED)
+DEMO: Final = _flag("ROUTEKIT_DEMO", default=EMBEDDED)
 DEMO_SERVICE_URL: Final = _env.str("ROUTEKIT_DEMO_SERVICE_URL", default=str(_facts.get("demo_service_url", "")))
 PRIVATE_HOSTS: Final[list[str]] = sorted(
     {*_env.list("ROUTEKIT_PRIVATE_HOSTS", default=[]), *(str(host) for host in _facts.get("private_hosts", []))}  # type: ignore[attr-defined]
@@ -93,7 +139,7 @@ RUN_TIMEOUT_S: Final = _env.float("ROUTEKIT_RUN_TIMEOUT", default=1800.0)
 TOOL_TIMEOUT_S: Final = _env.float("ROUTEKIT_TOOL_TIMEOUT", default=120.0)
 WEB_THREADS: Final = _env.int("ROUTEKIT_WEB_THREADS", default=16)
 WORKER_SLOTS: Final = _env.int("ROUTEKIT_WORKER_SLOTS", default=256)
-LOG_LEVEL: Final = _env.str("ROUTEKIT_LOG_LEVEL", default="INFO")
+LOG_LEVEL: Final = _log_level()
 
 
 def provider_keys() -> dict[str, str]:

@@ -67,6 +67,8 @@ TEMPLATES = [
 
 # --- data
 
+DATABASES_KNOWN = {"postgres", "postgresql", "sqlite"}
+
 
 def _database() -> dict[str, Any]:
     """Postgres with a psycopg pool, or SQLite in WAL mode whose transactions begin IMMEDIATE (a write never waits to upgrade its lock)."""
@@ -74,10 +76,10 @@ def _database() -> dict[str, Any]:
         env.HOME.mkdir(parents=True, exist_ok=True)
     url = env.DATABASE_URL or f"sqlite:///{env.HOME / 'routekit.sqlite3'}"
     try:
-        database: dict[str, Any] = environ.Env.db_url_config(url)
+        database: dict[str, Any] = environ.Env.db_url_config(url) if urlsplit(url).scheme in DATABASES_KNOWN else {}
     except ValueError:
         database = {}
-    if not database.get("ENGINE"):
+    if not database:
         raise ImproperlyConfigured("DATABASE_URL is not a database's address. Write it as postgres://USER:PASSWORD@HOST:PORT/NAME.")
     if "sqlite" in database["ENGINE"]:
         database["ENGINE"] = "routekit.sqlite"

@@ -99,7 +99,7 @@ class Supervisor:
         )
         try:
             if await process.wait() != 0:
-                raise StartError("The database could not be prepared; the lines above say why.", "Mend it and run `make up` again.")
+                raise StartError("The start could not be prepared; the lines above say why.", "Mend it and run `make up` again.")
         finally:
             if process.returncode is None:
                 process.kill()

@@ -66,11 +66,56 @@ def test_a_value_may_come_from_a_file(tmp_path, name):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("url", ["postgres://alice:alices-password@host:no-port/routekit", "alices-password"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://alice:alices-password@host:no-port/routekit",
+        "alices-password",
+        "foo://alice:alices-password@host/routekit",
+        "mysql://alice:alices-password@host/routekit",
+    ],
+)
 def test_a_database_url_that_is_none_is_named_but_not_shown(tmp_path, url):
     done = manage("check", home=tmp_path, **{**STRONG, "DATABASE_URL": url})
 
     assert done.returncode != 0
     assert "DATABASE_URL is not" in done.stderr
-    assert "alices-password" not in done.stderr
+    assert "lices-password" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "abc"),
+        ("PORT", ""),
+        ("ROUTEKIT_LEASE", "soon"),
+        ("ROUTEKIT_HTTPS", "perhaps"),
+        ("ROUTEKIT_LOG_LEVEL", "loud"),
+        ("REDIS_URL", "redis.internal:6379"),
+        ("REDIS_URL", "redis://:bobs-password@host:no-port/0"),
+        ("KEK_FILE", "/no/such/file"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path, name, value):
+    values = {key: kept for key, kept in STRONG.items() if f"{key}_FILE" != name}
+
+    done = manage("check", home=tmp_path, **{**values, name: value})
+
+    assert done.returncode == 1
+    assert f"routekit cannot start: {name}" in done.stderr
+    assert "bobs-password" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_facts_of_the_embedded_mode_that_cannot_be_read_are_named(tmp_path):
+    (tmp_path / "keys").mkdir()
+    for name in ("secret_key", "kek"):
+        (tmp_path / "keys" / name).write_text("x" * 40)
+    (tmp_path / "embedded.json").write_text("{")
+
+    done = manage("check", home=tmp_path)
+
+    assert done.returncode == 1
+    assert "embedded.json cannot be read" in done.stderr
     assert "Traceback" not in done.stderr

@@ -78,8 +78,11 @@ def _found(variables: Mapping[str, str]) -> Iterator[ConfigFields]:
 
 def _ollama_url(text: str) -> str:
     """OLLAMA_HOST may be a URL, `host`, `host:port` or `:port`, and may name the address that the server listens on."""
-    parts = urlsplit(text if "://" in text else f"//{text}")
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        port = parts.port or ({"http": 80, "https": 443}.get(parts.scheme) or _OLLAMA_PORT)
+    except ValueError:
+        return text  # as it is, for the check of base URLs to refuse
     host = parts.hostname or "127.0.0.1"
     host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  # nosec B104  # compared, not bound
-    port = parts.port or ({"http": 80, "https": 443}.get(parts.scheme) or _OLLAMA_PORT)
     return f"{parts.scheme or 'http'}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -119,8 +119,8 @@ def _import_keys(admin: User) -> None:
     from routekit import env  # noqa: PLC0415
 
     keys = env.provider_keys()
-    if ollama := keys.get("OLLAMA_HOST"):
-        _allow(_ollama_address(ollama))
+    if (ollama := keys.get("OLLAMA_HOST")) and (address := _ollama_address(ollama)):
+        _allow(address)
     if keys:
         call_command("import_env_keys", user=admin.get_username())
 
@@ -140,9 +140,12 @@ def _allow(address: str) -> None:
 
 
 def _ollama_address(value: str) -> str:
-    """`host:port` of OLLAMA_HOST, which may be a URL, `host`, `host:port` or `:port`."""
-    parts = urlsplit(value if "://" in value else f"//{value}")
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, OLLAMA_PORT)
+    """`host:port` of OLLAMA_HOST, which may be a URL, `host`, `host:port` or `:port`; "" when it is none of these."""
+    try:
+        parts = urlsplit(value if "://" in value else f"//{value}")
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, OLLAMA_PORT)
+    except ValueError:  # the import says so
+        return ""
     host = parts.hostname or "127.0.0.1"
     with contextlib.suppress(ValueError):
         if ipaddress.ip_address(host).is_unspecified:  # where a server listens, not where it is reached

@@ -161,6 +161,8 @@ def test_the_demo_keeps_its_port_until_another_program_takes_it():
         ("http://ollama.internal", "ollama.internal:80"),
         ("https://ollama.internal/", "ollama.internal:443"),
         ("[fd00::7]:11434", "[fd00::7]:11434"),
+        ("http://ollama.internal:no-port", ""),
+        ("http://[fd00::7", ""),
     ],
 )
 def test_the_address_of_ollama(value, address):

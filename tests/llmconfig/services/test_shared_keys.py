@@ -77,6 +77,13 @@ def test_an_ollama_host(alice: Person, settings, host: str, url: str) -> None:
     assert (imported.name, imported.config.base_url) == ("Ollama (from the environment)", url)
 
 
+@pytest.mark.parametrize("host", ["http://ollama.internal:no-port", "http://[fd00::7"])
+def test_an_ollama_host_that_is_no_address_stops_no_other(alice: Person, host: str) -> None:
+    anthropic, ollama = import_env_keys(user=alice.user, variables={"ANTHROPIC_API_KEY": CANARY, "OLLAMA_HOST": host})
+    assert anthropic.config is not None
+    assert (ollama.config, "URL" in ollama.problem) == (None, True)
+
+
 def test_an_ollama_host_that_the_operator_has_not_listed(alice: Person) -> None:
     [imported] = import_env_keys(user=alice.user, variables={"OLLAMA_HOST": "127.0.0.1"})
     assert "ROUTEKIT_PRIVATE_HOSTS" in imported.problem

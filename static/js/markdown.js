@@ -51,7 +51,7 @@ function showTarget(link) {
 }
 
 function wrapTable(table) {
-  const wrap = h("div", { class: "table-wrap", tabindex: "0", role: "region", "aria-label": "Table" });
+  const wrap = h("div", { class: "table-wrap", tabindex: "0", role: "group", "aria-label": "Table" });
   table.replaceWith(wrap);
   wrap.append(table);
 }

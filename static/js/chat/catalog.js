@@ -43,13 +43,18 @@ export function modelOf(modelId) {
   return { id: modelId, model: name, label: name, provider: configOf(modelId)?.provider_type ?? "", price: null };
 }
 
-/** The default config's model, which a conversation without target uses. */
+/** The model a config stands for: the one it names, else the first that its provider listed; null before any test. */
+function modelOfConfig({ id, model }) {
+  return model ? modelOf(`${id}/${model}`) : (known.models.find((row) => row.id.startsWith(`${id}/`)) ?? null);
+}
+
+const RANK = [(config) => !config.is_default, (config) => config.shared, (config) => isDemoProvider(config.provider_type), (config) => -config.priority];
+const byRank = (a, b) => RANK.map((rank) => rank(a) - rank(b)).find((difference) => difference) ?? 0;
+
+/** What a conversation without target uses, by the server's rule: the default config, else the first with a model; own before shared, demo last. */
 export function defaultModel() {
-  const usable = configs().filter((config) => config.is_enabled !== false);
-  const config = usable.find((candidate) => candidate.is_default) ?? usable[0];
-  if (!config) return known.models[0] ?? null;
-  if (config.model) return modelOf(`${config.id}/${config.model}`);
-  return known.models.find((model) => model.id.startsWith(`${config.id}/`)) ?? null;
+  const usable = configs().filter((config) => config.is_enabled !== false && modelOfConfig(config));
+  return usable.length ? modelOfConfig(usable.sort(byRank)[0]) : null;
 }
 
 /** The tool rows of a service, or [] when they cannot be read. */

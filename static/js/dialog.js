@@ -1,4 +1,4 @@
-// Questions in the page's one native dialog: focus is trapped and given back by the browser, Escape means no.
+// Questions in the page's one native dialog: focus is trapped and given back, Escape means no.
 
 import { $ } from "./dom.js";
 
@@ -6,6 +6,7 @@ document.addEventListener("click", (event) => event.target.closest("dialog [data
 
 function open({ title, text, yes, danger = false, field = null }) {
   const dialog = $("#dialog");
+  const menu = document.activeElement?.closest("details.menu"); // it closes, so the browser cannot give the focus back to its button
   const input = $("#dialog-input");
   $("#dialog-title").textContent = title;
   $("#dialog-text").textContent = text;
@@ -28,6 +29,7 @@ function open({ title, text, yes, danger = false, field = null }) {
     dialog.addEventListener("close", () => {
       const value = dialog.returnValue === "yes" ? (field ? input.value.trim() : true) : null;
       input.value = "";
+      menu?.querySelector("summary").focus();
       resolve(value || null);
     }, { once: true });
   });

@@ -3,13 +3,16 @@
 /**
  * Returns `show(items)` for one parent. An item is `{key, value, make}`; `make(value)` gives a view `{node, update(value)}`.
  * A view lives as long as its key does, so open details, focus and selection stay. Values are compared by identity.
+ * `onFocusLost()` is called when the focus was in a view that went, for the caller to say where it goes.
  */
-export function keyed(parent) {
+export function keyed(parent, onFocusLost = () => {}) {
   const views = new Map();
   return (items) => {
     const wanted = new Set(items.map((item) => item.key));
+    let lost = false;
     for (const [key, view] of views) {
       if (wanted.has(key)) continue;
+      lost ||= view.node.contains(document.activeElement);
       view.node.remove();
       view.destroy?.();
       views.delete(key);
@@ -28,5 +31,6 @@ export function keyed(parent) {
       if (view.node === place) place = place.nextSibling;
       else parent.insertBefore(view.node, place);
     }
+    if (lost) onFocusLost();
   };
 }

@@ -28,10 +28,11 @@ def sign_in(page: Page) -> None:
     expect(page.get_by_role("textbox", name="Message")).to_be_enabled()
 
 
-def add_config(page: Page, vendor: FakeAnthropic) -> None:
-    """What the settings page does, in one call."""
+def add_config(page: Page, vendor: FakeAnthropic, *, name: str = "Fake", model: str | None = None) -> None:
+    """What the settings page does, in one call. model: the vendor's first by default."""
     token = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "csrftoken")
-    body = {"name": "Fake", "provider_type": "anthropic", "api_key": KEY, "base_url": vendor.base_url, "model": vendor.models[0]}
+    model = vendor.models[0] if model is None else model
+    body = {"name": name, "provider_type": "anthropic", "api_key": KEY, "base_url": vendor.base_url, "model": model}
     answer = page.request.post("/api/user/llm-config", data=body, headers={"X-CSRFToken": token, "Referer": page.url})
     assert answer.status == 201, answer.text()
 
@@ -108,8 +109,10 @@ def test_a_destructive_tool_asks_and_a_denial_is_heeded(page: Page) -> None:
     expect(card).to_contain_text("T-1030")
     page.reload()  # the question outlives the page
     expect(card).to_contain_text("close_ticket")
-    card.get_by_role("button", name="Deny").click()
+    card.get_by_role("button", name="Deny").focus()
+    page.keyboard.press("d")
     expect(card).to_be_hidden()
+    expect(page.locator("summary").filter(has_text="close_ticket")).to_be_focused()
     expect(page.get_by_role("log").get_by_text(re.compile("denied", re.IGNORECASE)).last).to_be_visible()
     expect(page.get_by_role("button", name="Stop the answer")).to_be_hidden()
 
@@ -130,3 +133,20 @@ def test_an_answer_can_be_stopped(page: Page, vendor: FakeAnthropic) -> None:
     expect(page.get_by_role("button", name="Stop the answer")).to_be_hidden()
     expect(log.get_by_text(re.compile("Stopped|Cancelled", re.IGNORECASE)).last).to_be_visible()
     assert vendor.wait_for(lambda fake: fake.calls[-1].outcome == "left")
+
+
+def test_a_question_asked_from_a_menu_gives_the_focus_back(page: Page, vendor: FakeAnthropic) -> None:
+    sign_in(page)
+    add_config(page, vendor, name="Short-lived")
+    page.goto("/settings/providers/")
+    menu = page.get_by_role("listitem").filter(has_text="Short-lived").locator("summary")
+    for end in ("Escape", "Enter"):
+        menu.press("Enter")
+        page.get_by_role("button", name="Delete", exact=True).press("Enter")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        if end == "Escape":
+            page.keyboard.press("Escape")
+            expect(menu).to_be_focused()
+    page.get_by_role("button", name="Delete provider").press("Enter")
+    expect(menu).to_be_hidden()
+    expect(page.get_by_role("heading", name="Only you")).to_be_focused()

@@ -154,7 +154,7 @@ export function turnView(first, actions) {
   const foot = h("footer", { class: "foot" });
   const endNode = h("div", { role: "status" });
   const node = h("article", { class: "msg" }, who, body, endNode, foot);
-  const show = keyed(body);
+  const show = keyed(body, () => [...body.querySelectorAll(".tool > summary")].at(-1)?.focus()); // a decided card gives way to its call
   let entry = first;
   const copy = iconButton("copy", "Copy message", { class: "push", on: { click: () => copyText(plainText(entry.turn)) } });
   const inspect = iconButton("activity", "Inspect this run", { "aria-controls": "inspector", on: { click: () => actions.inspect(entry) } });

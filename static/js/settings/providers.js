@@ -40,7 +40,8 @@ function show() {
   $("#test-all").disabled = !configs.some((config) => config.is_enabled);
   if (focused && !focused.isConnected) {
     const row = document.getElementById(focused.id);
-    (label ? row?.querySelector(`[aria-label="${CSS.escape(label)}"]`) : row?.querySelector("summary"))?.focus();
+    const control = label ? row?.querySelector(`[aria-label="${CSS.escape(label)}"]`) : row?.querySelector("summary");
+    (control ?? $("#own-h")).focus();
   }
 }
 

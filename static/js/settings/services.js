@@ -13,8 +13,8 @@ import { serviceRow } from "./service-row.js";
 const PATH = "user/services";
 const states = new Map();
 const list = h("ul", { class: "card rows" });
-const showRows = keyed(list);
-const showChanges = keyed($("#changes"));
+const showRows = keyed(list, () => $("#list-h").focus());
+const showChanges = keyed($("#changes"), () => ($("#changes .diff") ?? $("#list-h")).focus());
 const form = createServiceForm({ onSaved: saved });
 const actions = { test, edit: (service) => form.edit(service), toggle, discard, policy, revoke };
 

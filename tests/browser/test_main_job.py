@@ -135,6 +135,29 @@ def test_an_answer_can_be_stopped(page: Page, vendor: FakeAnthropic) -> None:
     assert vendor.wait_for(lambda fake: fake.calls[-1].outcome == "left")
 
 
+def test_the_model_shown_is_the_one_that_answers(page: Page, vendor: FakeAnthropic) -> None:
+    sign_in(page)
+    before = page.locator("#model-name").inner_text()
+    add_config(page, vendor, name="Untested", model="")  # as imported from the environment: no model yet
+    page.reload()
+    expect(page.get_by_role("textbox", name="Message")).to_be_enabled()
+    assert before != "No model yet"
+    expect(page.locator("#model-name")).to_have_text(before)
+
+
+def test_an_answer_that_reached_the_limit_says_so(page: Page, vendor: FakeAnthropic) -> None:
+    sign_in(page)
+    add_config(page, vendor, name="Short")
+    page.reload()
+    expect(page.locator("#model-name")).to_have_text(vendor.models[0])
+    vendor.script(Answer(text="It begins", finish="max_tokens"))
+    say(page, "Tell me everything")
+    told = page.get_by_role("status").filter(has_text="reached its limit")
+    expect(told).to_be_visible()
+    page.reload()
+    expect(told).to_be_visible()
+
+
 def test_a_question_asked_from_a_menu_gives_the_focus_back(page: Page, vendor: FakeAnthropic) -> None:
     sign_in(page)
     add_config(page, vendor, name="Short-lived")

@@ -108,8 +108,18 @@ function segments(turn, onDecided) {
   return items;
 }
 
+// An answer that ends early looks like a whole one, so it says so.
+const CUT_SHORT = {
+  length: "The answer stops here because the model reached its limit for one answer. Ask it to go on.",
+  content_filter: "The answer stops here because the provider's filter held it back. Ask in other words.",
+  refusal: "The model declined to answer. Ask in other words, or choose another model.",
+};
+
+const finishReason = (turn) => turn.messages.findLast((message) => message.role === "assistant")?.finish_reason;
+
 function ending(entry, actions) {
   const { turn } = entry;
+  if (turn.status === "completed" && CUT_SHORT[finishReason(turn)]) return note("warn", "info", CUT_SHORT[finishReason(turn)]);
   if (turn.status === "cancelled") return note("", "info", "Stopped by you. What was written so far is kept.");
   if (turn.status === "waiting_approval" && turn.waiting?.reason === "budget") {
     return note("warn", "circle-pause", "This run reached its budget and waits.");

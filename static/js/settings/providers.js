@@ -90,7 +90,7 @@ function toggle(config) {
 }
 
 async function discard(config) {
-  const text = "Its key is destroyed. Conversations keep what was said; those that use it need another model to go on.";
+  const text = "Its key is destroyed. Conversations keep what was said; those that use it go on with your default model.";
   if (!(await confirmed({ title: `Delete ${config.name}?`, text, yes: "Delete provider" }))) return;
   try {
     await remove(`${PATH}/${config.id}`);

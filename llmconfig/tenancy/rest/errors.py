@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-from django.core.exceptions import ObjectDoesNotExist
+from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from drf_standardized_errors import handler
 from rest_framework import exceptions
@@ -20,12 +21,19 @@ __all__ = ["BudgetExhausted", "Conflict", "ExceptionHandler", "Forbidden", "Inva
 _DATABASE_AWAY: Final = (OperationalError, InterfaceError)
 
 
+class _TooLarge(exceptions.APIException):
+    status_code = 413
+    default_code = "request_too_large"
+
+
 class ExceptionHandler(handler.ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, _DATABASE_AWAY) or _is_valkey_away(exc):
             exc = Unavailable()
         if isinstance(exc, ObjectDoesNotExist):
             return exceptions.NotFound()
+        if isinstance(exc, RequestDataTooBig):
+            return _TooLarge(f"The request is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes. Send less at once.")
         if isinstance(exc, ServiceError):
             return _api_exception(exc)
         known: Exception = super().convert_known_exceptions(exc)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from rest_framework.test import APIClient
 
 from agent.models import Conversation, Message, Run
 from llmconfig.llm import Secret
@@ -15,8 +16,6 @@ from tests.agent.rows import answered, claimed, conversation_of, queued_run, ser
 from tests.llmconfig.people import person
 
 if TYPE_CHECKING:
-    from rest_framework.test import APIClient
-
     from tests.llmconfig.people import Person
 
 pytestmark = pytest.mark.usefixtures("valkey")
@@ -179,6 +178,25 @@ def test_half_a_character_is_refused(client: APIClient, conversation: Conversati
 @pytest.mark.parametrize("cursor", ["cD14", "cD0tMQ==", "cD0yMDI2LTAxLTAx", "cD05OTk5OTk5OTk5OTk="])
 def test_a_forged_cursor_is_not_found(client: APIClient, conversation: Conversation, cursor: str) -> None:
     assert client.get(messages(conversation), {"cursor": cursor}).status_code == 404
+
+
+@pytest.mark.parametrize("signed_in", ["token", "session"])
+def test_a_body_that_is_too_large_is_refused_unread(alice: Person, conversation: Conversation, settings: Any, signed_in: str) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    client = alice.client()
+    if signed_in == "session":  # whose CSRF check reads the body first
+        client = APIClient(enforce_csrf_checks=True)
+        client.force_login(alice.user)
+        client.get("/")
+        client.credentials(HTTP_X_CSRFTOKEN=client.cookies["csrftoken"].value)
+    refused = client.post(messages(conversation), {"content": "x" * 2000}, format="json")
+    assert refused.status_code == 413
+    assert error(refused) == {
+        "code": "request_too_large",
+        "detail": "The request is larger than 1,000 bytes. Send less at once.",
+        "attr": None,
+    }
+    assert not Message.objects.exists()
 
 
 def test_a_message_that_is_too_long_says_how_long_it_may_be(client: APIClient, conversation: Conversation, settings: Any) -> None:

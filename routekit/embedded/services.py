@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Celery warns root about a task format that routekit does not accept.
 NO_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
+# Django warns that a static file is read whole before it is sent; ours are small.
+NO_STATIC_WARNING = "ignore:StreamingHttpResponse must consume synchronous iterators"
 
 
 def environment(home: Home) -> dict[str, str]:
@@ -28,7 +30,7 @@ def commands(home: Home, demo_service_url: str) -> list[Command]:
     celery = ("-m", "celery", "--quiet", "-A", "routekit")
     services: dict[str, tuple[str, ...]] = {
         "demo": ("-m", "agent.mcp.demo", "--host", "127.0.0.1", "--port", str(urlsplit(demo_service_url).port)),
-        "web": ("-m", "uvicorn", "routekit.asgi:application", "--host", env.HOST, "--port", str(env.PORT)),
+        "web": ("-W", NO_STATIC_WARNING, "-m", "uvicorn", "routekit.asgi:application", "--host", env.HOST, "--port", str(env.PORT)),
         "worker": ("-W", NO_ROOT_WARNING, *celery, "worker", "-P", "threads", "-c", str(env.WORKER_SLOTS)),
         "beat": (*celery, "beat", "--loglevel", "WARNING"),
     }

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import redis
+from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, JsonResponse
 from django.template import TemplateDoesNotExist
@@ -21,6 +22,9 @@ RETRY_AFTER_S: Final = 5
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if isinstance(exception, DisallowedHost):
+        detail = "This server does not answer to that name. Use the address that it printed, or add the name to ALLOWED_HOSTS."
+        return _answer(request, HTTPStatus.BAD_REQUEST, "unknown_host", detail)
     return _answer(request, HTTPStatus.BAD_REQUEST, "parse_error", "This request cannot be understood.")
 
 
@@ -53,6 +57,6 @@ def _answer(request: HttpRequest, status: HTTPStatus, code: str, detail: str) ->
     try:
         # Without the request, a server error's page needs neither user nor database, which may be what failed.
         about = request if status < HTTPStatus.INTERNAL_SERVER_ERROR else None
-        return HttpResponse(render_to_string(f"{status.value}.html", {"detail": detail}, about), status=status)
+        return HttpResponse(render_to_string(f"{status.value}.html", {"code": code, "detail": detail}, about), status=status)
     except TemplateDoesNotExist:
         return HttpResponse(f"{status.value} {status.phrase}. {detail}", status=status, content_type="text/plain; charset=utf-8")

@@ -40,6 +40,16 @@ def test_people_get_a_page(status):
     assert b"Traceback" not in response.content
 
 
+def test_a_name_that_is_not_ours_says_what_to_do_and_is_one_line_in_the_log(client, caplog):
+    response = client.get("/accounts/login/", headers={"host": "stranger.example"})
+
+    assert response.status_code == 400
+    assert b"ALLOWED_HOSTS" in response.content
+    [record] = [record for record in caplog.records if record.name == "django.security.DisallowedHost"]
+    assert "stranger.example" in record.getMessage()
+    assert record.exc_info is None
+
+
 @pytest.mark.parametrize("away", [OperationalError("gone"), redis.ConnectionError("gone"), redis.TimeoutError("late")])
 def test_a_part_that_is_away_is_a_503_to_try_again(away):
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from agent.loop.intents import BlockTool
@@ -33,6 +35,7 @@ class ServiceToolCaller:
     def __init__(self, pool: ServicePool, endpoints: Mapping[str, Endpoint], journal: Journal) -> None:
         self._pool, self._endpoints, self._journal = pool, endpoints, journal
         self._listed: dict[str, Mapping[str, ToolDefinition]] = {}
+        self._listing = defaultdict[str, asyncio.Lock](asyncio.Lock)
 
     async def __call__(self, tool: OfferedTool, call_id: str, arguments: JSONObject) -> ToolResult:
         try:
@@ -57,6 +60,7 @@ class ServiceToolCaller:
         return await session.call(tool.name, arguments, timeout=tool.timeout_s)
 
     async def _tools(self, session: ServiceSession, endpoint: str) -> Mapping[str, ToolDefinition]:
-        if endpoint not in self._listed:
-            self._listed[endpoint] = {definition.name: definition for definition in await session.list_tools()}
+        async with self._listing[endpoint]:  # parallel first calls ask once
+            if endpoint not in self._listed:
+                self._listed[endpoint] = {definition.name: definition for definition in await session.list_tools()}
         return self._listed[endpoint]

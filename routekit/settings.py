@@ -145,7 +145,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
     }
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * env.MAX_MESSAGE_CHARS + 64 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * env.MAX_MESSAGE_CHARS + 64 * 1024  # escaped, a character takes up to twelve bytes of JSON
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing is collected

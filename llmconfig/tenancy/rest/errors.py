@@ -21,7 +21,7 @@ __all__ = ["BudgetExhausted", "Conflict", "ExceptionHandler", "Forbidden", "Inva
 _DATABASE_AWAY: Final = (OperationalError, InterfaceError)
 
 
-class _TooLarge(exceptions.APIException):
+class RequestTooLarge(exceptions.APIException):
     status_code = 413
     default_code = "request_too_large"
 
@@ -33,7 +33,7 @@ class ExceptionHandler(handler.ExceptionHandler):
         if isinstance(exc, ObjectDoesNotExist):
             return exceptions.NotFound()
         if isinstance(exc, RequestDataTooBig):
-            return _TooLarge(f"The request is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes. Send less at once.")
+            return RequestTooLarge(f"The request is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes. Shorten it, or split it.")
         if isinstance(exc, ServiceError):
             return _api_exception(exc)
         known: Exception = super().convert_known_exceptions(exc)

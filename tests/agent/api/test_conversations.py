@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -204,6 +205,18 @@ def test_a_message_that_is_too_long_says_how_long_it_may_be(client: APIClient, c
     found = error(client.post(messages(conversation), {"content": "x" * 11}))
     assert (found["code"], found["attr"]) == ("max_length", "content")
     assert "10 are allowed" in found["detail"]
+
+
+def test_a_request_that_is_too_large_is_refused_before_it_is_read(client: APIClient, conversation: Conversation, settings: Any) -> None:
+    answer = client.post(messages(conversation), {"content": "x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
+    assert (answer.status_code, error(answer)["code"]) == (413, "request_too_large")
+    assert f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes" in error(answer)["detail"]
+    assert not Message.objects.exists()
+
+
+def test_the_longest_message_fits_however_it_is_escaped(client: APIClient, conversation: Conversation, settings: Any) -> None:
+    body = json.dumps({"content": "\N{SLIGHTLY SMILING FACE}" * settings.MAX_MESSAGE_CHARS})
+    assert client.generic("POST", messages(conversation), body, content_type="application/json").status_code == 202
 
 
 def test_messages_come_oldest_first_in_pages(client: APIClient, alice: Person, conversation: Conversation) -> None:

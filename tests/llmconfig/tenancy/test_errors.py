@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
@@ -39,6 +40,7 @@ def answer_to(error: Exception) -> Response:
         (NotFound("no"), 404, "client_error", "not_found", None),
         (UserLLMConfig.DoesNotExist("a secret id"), 404, "client_error", "not_found", None),
         (Conflict("no", code="run_active"), 409, "client_error", "run_active", None),
+        (RequestDataTooBig("a secret setting"), 413, "client_error", "request_too_large", None),
         (Unavailable(), 503, "server_error", "unavailable", None),
         (OperationalError("password=secret"), 503, "server_error", "unavailable", None),
         (InterfaceError(), 503, "server_error", "unavailable", None),

@@ -7,7 +7,7 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "routekit.settings")
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import django  # settings first
 from asgiref.sync import sync_to_async
@@ -39,6 +39,14 @@ class OneHopHandler(ASGIHandler):
         if scope["type"] != "http":
             raise ValueError(f"Only HTTP is served, not {scope['type']}.")
         await self.handle(scope, receive, send)
+
+    def create_request(self, scope: Any, body_file: IO[bytes]) -> Any:
+        """A body sent in chunks states no length, and REST framework takes a request without one for a request without a body."""
+        request, problem = super().create_request(scope, body_file)
+        if request is not None and "CONTENT_LENGTH" not in request.META:
+            request.META["CONTENT_LENGTH"] = str(body_file.seek(0, os.SEEK_END))
+            body_file.seek(0)
+        return request, problem
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         return await self._respond(request)

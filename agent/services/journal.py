@@ -28,7 +28,7 @@ from agent.loop.intents import (
     ReleaseRun,
     WaitForPerson,
 )
-from agent.models import Attempt, Conversation, Message, Run, Step, ToolCall
+from agent.models import Attempt, Conversation, Message, Run, Service, Step, ToolCall
 from agent.services.claims import Claim, requeue_if_decided
 from agent.services.connections import block_tool
 from agent.services.doorbell import nudge
@@ -37,7 +37,7 @@ from agent.services.units import unit_of_work
 from llmconfig.services import price_attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 
 def commit_intent(claim: Claim, intent: Intent, *, seq: int) -> Any:
@@ -81,7 +81,7 @@ def _begin_attempt(claim: Claim, intent: BeginAttempt, seq: int) -> None:
     Attempt.objects.create(
         id=intent.attempt,
         step=step,
-        config_id=deployment.config,
+        config_id=Run.objects.values_list("config_id", flat=True).get(id=claim.run),  # null once it was deleted under its run
         provider=deployment.provider,
         model=deployment.model,
         created_at=timezone.now(),
@@ -112,7 +112,8 @@ def _end_attempt(claim: Claim, intent: EndAttempt, seq: int) -> AttemptSettled:
     expires_at = now + timedelta(seconds=settings.APPROVAL_TTL_S)
     if intent.calls:
         step = Step.objects.get(run_id=claim.run, index=intent.step)
-        rows = [_call_row(step, index, decision) for index, decision in enumerate(intent.calls)]
+        services = _services_of(intent.calls)
+        rows = [_call_row(step, index, decision, services) for index, decision in enumerate(intent.calls)]
         for row in rows:
             row.expires_at = expires_at if row.status == ToolCall.Status.WAITING else None
         ToolCall.objects.bulk_create(rows)
@@ -153,14 +154,20 @@ def _append_message(claim: Claim, seq: int, **fields: Any) -> Message:
     )
 
 
-def _call_row(step: Step, position: int, decision: CallDecision) -> ToolCall:
+def _services_of(calls: Sequence[CallDecision]) -> Mapping[str, Service]:
+    """Those of the called services that were not deleted under their run."""
+    rows = Service.objects.filter(id__in={decision.tool.endpoint for decision in calls if decision.tool})
+    return {str(row.id): row for row in rows.only("id")}
+
+
+def _call_row(step: Step, position: int, decision: CallDecision, services: Mapping[str, Service]) -> ToolCall:
     call, tool = decision.call, decision.tool
     slug, name = (tool.service, tool.name) if tool else split_name(call.name)
     return ToolCall(
         id=call.id,
         step=step,
         position=position,
-        service_id=tool.endpoint if tool else None,
+        service=services.get(tool.endpoint) if tool else None,
         service_slug=(slug or "")[:32],  # of a tool that the model made up, too
         name=name[:128],
         arguments=dict(call.arguments),

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from agent.loop.intents import BeginAttempt, BlockTool, DispatchTools, EndRun, EndStep, EndTool, FenceLost, ReleaseRun, WaitForPerson
-from agent.models import Attempt, Message, Run, Step, ToolCall
+from agent.models import Attempt, Message, Run, Service, Step, ToolCall
 from agent.services.journal import canonical_hash, commit_intent
 from agent.services.presentation import message_json
 from llmconfig.llm import Message as NeutralMessage
 from llmconfig.llm import ProviderData, Text, Thinking, ToolResult, Usage
+from llmconfig.models import UserLLMConfig
 from tests.agent.rows import STOP, answered, begun, claimed, decision, definition, deployment_of, queued_run, service_of, tool_call
 
 if TYPE_CHECKING:
@@ -55,6 +57,23 @@ def test_a_second_attempt_of_a_step_calls_the_first_one_lost(run: Run, claim: Cl
     first, second = begun(claim, run, seq=1), begun(claim, run, seq=9)
     assert {str(row.id): row.status for row in Attempt.objects.all()} == {first: "lost", second: "dispatched"}
     assert Step.objects.get().first_seq == 1
+
+
+def test_a_config_deleted_under_its_run_leaves_attempts_without_one(run: Run, claim: Claim) -> None:
+    begun(claim, run)
+    UserLLMConfig.objects.all().delete()
+    begun(claim, run, step=2)
+    assert [row.config_id for row in Attempt.objects.all()] == [None, None]
+    connection.check_constraints()
+
+
+def test_a_service_deleted_under_its_run_leaves_calls_without_one(alice: Person, run: Run, claim: Claim) -> None:
+    gone, there = service_of(alice, "find"), service_of(alice, "find", slug="shop")
+    calls = (decision(tool_call("crm__find"), gone), decision(tool_call("shop__find"), there))
+    Service.objects.filter(id=gone.id).delete()
+    answered(claim, run, calls=calls)
+    assert [(row.service_id, row.service_slug) for row in ToolCall.objects.all()] == [(None, "crm"), (there.id, "shop")]
+    connection.check_constraints()
 
 
 def test_every_commit_notes_the_last_event_and_prolongs_the_lease(run: Run, claim: Claim) -> None:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from llmconfig.tenancy.models import Organization
 
 
+_WHAT_A_TEST_SAW = ("url", "transport", "auth_type")
+
+
 class ServiceFields(TypedDict, total=False):
     display_name: str
     transport: str
@@ -80,12 +83,12 @@ def update_service(*, caller: Caller, service: Service, **fields: Unpack[Service
     if service.is_demo and set(fields) - {"is_enabled"}:
         raise Conflict("The demo service is built in: it can be enabled or disabled.", code="built_in")
     token = fields.get("token")
+    before = [getattr(service, name) for name in _WHAT_A_TEST_SAW]
     with transaction.atomic():
         if "url" in fields and fields["url"] != service.url:
             _check_url(fields["url"])
             if _origin(fields["url"]) != _origin(service.url) and not token:
                 service.token = Sealed("")
-            service.status, service.secret_version = Service.Status.UNTESTED, service.secret_version + 1
         if "shared" in fields and fields["shared"] != service.shared:
             _require(caller, shared=True)
             _move(service, None if fields["shared"] else caller.user.pk)
@@ -93,6 +96,9 @@ def update_service(*, caller: Caller, service: Service, **fields: Unpack[Service
             if name in fields:
                 setattr(service, name, fields[name])
         _set_token(service, token)
+        if token or before != [getattr(service, name) for name in _WHAT_A_TEST_SAW]:
+            service.status, service.status_detail = Service.Status.UNTESTED, ""
+            service.secret_version += 1
         service.save()
     return service
 
@@ -280,7 +286,6 @@ def _set_token(service: Service, token: Secret | None) -> None:
         if not text.isascii() or not text.isprintable() or " " in text:
             raise Invalid("A token is one line of ASCII characters, without spaces.", code="invalid", attr="token")
         service.token = Sealed(seal_for(service, "token", token))
-        service.secret_version += 1
 
 
 def _move(service: Service, owner_id: UUID | None) -> None:

@@ -114,6 +114,20 @@ def test_a_downgrade_to_plain_http_is_another_host(alice: Person, settings: Sett
     assert not Service.objects.get(id=service.id).token
 
 
+@pytest.mark.parametrize("change", [{"token": Secret("another-token")}, {"auth_type": "none"}, {"transport": "sse"}])
+def test_what_was_tested_is_untested_once_it_changes(alice: Person, change: dict[str, Any]) -> None:
+    service = with_token(alice)
+    Service.objects.update(status="unauthorized", status_detail="It refused the token.")
+    service.refresh_from_db()
+    version = service.secret_version
+    update_service(caller=alice.caller, service=service, display_name="Renamed", is_enabled=False)
+    assert (service.status, service.secret_version) == ("unauthorized", version)
+    update_service(caller=alice.caller, service=service, **change)
+    service.refresh_from_db()
+    assert (service.status, service.status_detail) == ("untested", "")
+    assert service.secret_version > version
+
+
 def test_sharing_is_an_admins_and_reseals_the_token(alice: Person, bob: Person) -> None:
     with pytest.raises(Forbidden):
         made(bob, shared=True)

@@ -281,11 +281,12 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 
 def _set_token(service: Service, token: Secret | None) -> None:
-    if token:
-        text = token.reveal()
-        if not text.isascii() or not text.isprintable() or " " in text:
-            raise Invalid("A token is one line of ASCII characters, without spaces.", code="invalid", attr="token")
-        service.token = Sealed(seal_for(service, "token", token))
+    if not token:
+        return
+    text = token.reveal()
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise Invalid("A token is one line of ASCII characters, without spaces and without the word Bearer.", attr="token")
+    service.token = Sealed(seal_for(service, "token", token))
 
 
 def _move(service: Service, owner_id: UUID | None) -> None:

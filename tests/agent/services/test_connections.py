@@ -114,6 +114,17 @@ def test_a_downgrade_to_plain_http_is_another_host(alice: Person, settings: Sett
     assert not Service.objects.get(id=service.id).token
 
 
+@pytest.mark.parametrize("token", ["two lines\nof text", "Bearer abc", "clé"])
+def test_a_token_that_no_header_can_carry_is_refused(alice: Person, token: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        made(alice, auth_type="bearer", token=Secret(token))
+    assert refused.value.attr == "token"
+    service = with_token(alice)
+    with pytest.raises(Invalid):
+        update_service(caller=alice.caller, service=service, token=Secret(token))
+    assert open_for(Service.objects.get(), "token").reveal() == TOKEN
+
+
 @pytest.mark.parametrize("change", [{"token": Secret("another-token")}, {"auth_type": "none"}, {"transport": "sse"}])
 def test_what_was_tested_is_untested_once_it_changes(alice: Person, change: dict[str, Any]) -> None:
     service = with_token(alice)

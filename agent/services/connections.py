@@ -286,13 +286,20 @@ def _set_token(service: Service, token: Secret | None) -> None:
     text = token.reveal()
     if not (text.isascii() and text.isprintable()) or " " in text:
         raise Invalid("A token is one line of ASCII characters, without spaces and without the word Bearer.", attr="token")
-    service.token = Sealed(seal_for(service, "token", token))
+    try:
+        service.token = Sealed(seal_for(service, "token", token))
+    except Unreadable:
+        raise Conflict("No token can be sealed: the KEK is another than before. Restore it.", code="unreadable") from None
 
 
 def _move(service: Service, owner_id: UUID | None) -> None:
-    """Another owner is another sealing context: open, move, seal."""
-
-    token = open_for(service, "token") if service.token else None
+    """Another owner is another sealing context: open, move, seal. Raises Conflict."""
+    try:
+        token = open_for(service, "token") if service.token else None
+    except Unreadable:
+        raise Conflict(
+            "This service's token cannot be opened. Enter it again before you change who may use it.", code="unreadable"
+        ) from None
     service.owner_id = owner_id
     if token is not None:
         service.token = Sealed(seal_for(service, "token", token))

@@ -139,6 +139,23 @@ def test_what_was_tested_is_untested_once_it_changes(alice: Person, change: dict
     assert service.secret_version > version
 
 
+def test_a_token_that_cannot_be_opened_is_not_moved(alice: Person) -> None:
+    service = with_token(alice)
+    DataKey.objects.all().delete()
+    with pytest.raises(Conflict) as refused:
+        update_service(caller=alice.caller, service=service, shared=True)
+    assert refused.value.code == "unreadable"
+    assert not Service.objects.get().shared
+
+
+def test_under_another_kek_no_token_is_sealed(alice: Person, settings: SettingsWrapper) -> None:
+    with_token(alice)
+    settings.KEK = "another-key-encryption-key-0123456789"
+    with pytest.raises(Conflict) as refused:
+        with_token(alice)
+    assert refused.value.code == "unreadable"
+
+
 def test_sharing_is_an_admins_and_reseals_the_token(alice: Person, bob: Person) -> None:
     with pytest.raises(Forbidden):
         made(bob, shared=True)

@@ -79,12 +79,13 @@ def save_new(service: Service) -> Service:
 
 def update_service(*, caller: Caller, service: Service, **fields: Unpack[ServiceFields]) -> Service:
     """Change what is named. Another host without a new token clears the token: it must never be sent to a new host."""
-    _require(caller, shared=service.shared)
-    if service.is_demo and set(fields) - {"is_enabled"}:
-        raise Conflict("The demo service is built in: it can be enabled or disabled.", code="built_in")
     token = fields.get("token")
-    before = [getattr(service, name) for name in _WHAT_A_TEST_SAW]
     with transaction.atomic():
+        service.refresh_from_db(from_queryset=Service.objects.select_for_update(of=("self",)))
+        _require(caller, shared=service.shared)
+        if service.is_demo and set(fields) - {"is_enabled"}:
+            raise Conflict("The demo service is built in: it can be enabled or disabled.", code="built_in")
+        before = [getattr(service, name) for name in _WHAT_A_TEST_SAW]
         if "url" in fields and fields["url"] != service.url:
             _check_url(fields["url"])
             if _origin(fields["url"]) != _origin(service.url) and not token:

@@ -48,14 +48,16 @@ def create_conversation(
 
 def update_conversation(*, caller: Caller, conversation: Conversation, changes: dict[str, Any]) -> Conversation:
     """changes: any of title, system_prompt, target, services. A new target holds from the next message on."""
-    if "target" in changes:
-        _set_target(conversation, caller=caller, target=changes["target"])
-    if "services" in changes:
-        _set_services(conversation, caller=caller, services=changes["services"])
-    for name in ("title", "system_prompt"):
-        if name in changes:
-            setattr(conversation, name, changes[name])
-    conversation.save()
+    with transaction.atomic():
+        conversation.refresh_from_db(from_queryset=Conversation.objects.select_for_update(of=("self",)))
+        if "target" in changes:
+            _set_target(conversation, caller=caller, target=changes["target"])
+        if "services" in changes:
+            _set_services(conversation, caller=caller, services=changes["services"])
+        for name in ("title", "system_prompt"):
+            if name in changes:
+                setattr(conversation, name, changes[name])
+        conversation.save()
     return conversation
 
 

@@ -156,6 +156,15 @@ def test_under_another_kek_no_token_is_sealed(alice: Person, settings: SettingsW
     assert refused.value.code == "unreadable"
 
 
+def test_two_changes_at_once_undo_nothing_of_each_other(alice: Person) -> None:
+    service = with_token(alice)
+    other = Service.objects.get(id=service.id)
+    update_service(caller=alice.caller, service=service, token=Secret("another-token"))
+    update_service(caller=alice.caller, service=other, display_name="Renamed")
+    stored = Service.objects.get(id=service.id)
+    assert (stored.display_name, open_for(stored, "token").reveal()) == ("Renamed", "another-token")
+
+
 def test_sharing_is_an_admins_and_reseals_the_token(alice: Person, bob: Person) -> None:
     with pytest.raises(Forbidden):
         made(bob, shared=True)

@@ -121,6 +121,15 @@ def test_a_target_switches_and_falls_back_to_the_default(alice: Person, conversa
     assert post(alice, conversation).run.model == "demo-1"
 
 
+def test_two_changes_at_once_undo_nothing_of_each_other(alice: Person, conversation: Conversation) -> None:
+    other, target = Conversation.objects.get(id=conversation.id), key(alice)
+    update_conversation(caller=alice.caller, conversation=conversation, changes={"target": target, "services": []})
+    update_conversation(caller=alice.caller, conversation=other, changes={"title": "Refunds", "system_prompt": "Be brief."})
+    conversation.refresh_from_db()
+    assert (conversation.title, conversation.system_prompt, conversation.services) == ("Refunds", "Be brief.", [])
+    assert f"{conversation.config_id}/{conversation.model}" == target
+
+
 def test_a_config_that_was_disabled_since_refuses_the_next_message(alice: Person, rung: list[str]) -> None:
     target = key(alice, name="Mine")
     conversation = create_conversation(caller=alice.caller, target=target)

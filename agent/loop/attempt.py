@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.loop.codec import split_name
 from agent.loop.intents import AttemptSettled, BeginAttempt, CallDecision, EndAttempt
 from agent.loop.tools import decide_calls
 from llmconfig.llm import (
@@ -170,9 +171,5 @@ class _Attempt:
 
 def _call_data(decision: CallDecision) -> dict[str, object]:
     call, tool = decision.call, decision.tool
-    return {
-        "id": call.id,
-        "name": tool.name if tool else call.name,
-        "service": tool.service if tool else None,
-        "arguments": dict(call.arguments),
-    }
+    service, name = (tool.service, tool.name) if tool else split_name(call.name)
+    return {"id": call.id, "name": name, "service": service, "arguments": dict(call.arguments)}

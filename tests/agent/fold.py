@@ -71,7 +71,7 @@ class _Draft:
     def _check_call(self, data: dict[str, Any]) -> None:
         parts = {part["id"]: part for message in self.messages for part in message["parts"] if part["type"] == "tool_call"}
         part = parts.get(data["id"])
-        if part is None or part["arguments"] != data["arguments"] or (data["service"] and part["name"] != data["name"]):
+        if part is None or part["arguments"] != data["arguments"] or (part["service"], part["name"]) != (data["service"], data["name"]):
             raise Disagreement(f"{data} was asked for, the message has {part}.")
 
     def _check_results(self, message: dict[str, Any]) -> None:

@@ -121,6 +121,14 @@ async def test_a_call_that_cannot_run_is_answered_with_the_reason(delta: ToolCal
     assert journal.types()[-1] == "run.completed"
 
 
+async def test_a_call_of_no_tool_is_told_as_the_message_shows_it() -> None:
+    journal = ListJournal()
+    calls = [ToolCallDelta(0, "crm__nothing", "{}"), ToolCallDelta(1, "plain", "{}"), CALLS]
+    await runner(ScriptedProvider(calls, HELLO), journal=journal).run()
+    told = [(data["service"], data["name"]) for type, data in journal.events if type == "tool_call.requested"]
+    assert told == [("crm", "nothing"), (None, "plain")]
+
+
 async def test_refused_tools_are_not_offered_to_the_model() -> None:
     provider = ScriptedProvider(HELLO)
     await runner(provider, journal=ListJournal()).run()

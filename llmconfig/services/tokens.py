@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from llmconfig.models import ApiToken
 from llmconfig.tenancy.accounts import create_api_token
-from llmconfig.tenancy.caller import Action, Caller
+from llmconfig.tenancy.caller import Action, Caller, includes
 from llmconfig.tenancy.errors import Forbidden, Invalid
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def issue_token(
 ) -> tuple[ApiToken, str]:
     """Like `create_token`, for the operator's command: viewers and auditors get theirs from it, which reads only what their role does."""
     wanted = frozenset(scopes) if scopes is not None else caller.scopes
-    if not wanted <= caller.scopes:
+    if not all(includes(caller.scopes, scope) for scope in wanted):
         raise Forbidden("A token cannot have scopes that its maker lacks.")
     if expires_at is not None and expires_at <= timezone.now():
         raise Invalid("This time has passed.", attr="expires_at")

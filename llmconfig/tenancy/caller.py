@@ -64,8 +64,12 @@ _INCLUDED_IN: Final = {
 }
 
 
+def includes(scopes: frozenset[str], scope: str) -> bool:
+    return not _INCLUDED_IN[Scope(scope)].isdisjoint(scopes)
+
+
 def allows(caller: Caller, action: Action) -> bool:
-    return caller.role in action.roles and not _INCLUDED_IN[action.scope].isdisjoint(caller.scopes)
+    return caller.role in action.roles and includes(caller.scopes, action.scope)
 
 
 def find_caller(request: HttpRequest | Request) -> Caller | None:

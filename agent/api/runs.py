@@ -20,6 +20,7 @@ from agent.services.presentation import call_json, run_json
 from agent.services.runs import cancel_run, is_over, run_for, run_whole
 from agent.services.units import release_connection
 from llmconfig.tenancy.caller import Action, caller_of
+from llmconfig.tenancy.rest.serializers import refuse_fields
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -47,6 +48,7 @@ class CancelRun(APIView):
 
     @extend_schema(operation_id="runs_cancel", request=None, responses={202: RunOutput})
     def post(self, request: Request, id: UUID) -> Response:
+        refuse_fields(request.data)
         caller = caller_of(request)
         cancel_run(caller=caller, run_id=id)
         return Response(run_json(run_whole(caller, id)), status=202)

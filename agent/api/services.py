@@ -31,6 +31,7 @@ from agent.services.presentation import when
 from llmconfig.tenancy.caller import Action, Caller, caller_of
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin
 from llmconfig.tenancy.rest.pagination import NewestFirst
+from llmconfig.tenancy.rest.serializers import refuse_fields
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -136,6 +137,7 @@ class TestService(APIView):
 
     @extend_schema(operation_id="services_test", request=None, responses=ServiceTestOutput)
     def post(self, request: Request, id: UUID) -> Response:
+        refuse_fields(request.data)
         return Response(refresh_tools(service=visible_services(caller_of(request)).get(id=id)))
 
 
@@ -164,6 +166,7 @@ class OneTool(APIView):
 class ApproveTool(APIView):
     @extend_schema(operation_id="tools_approve", request=None, responses=ToolOutput)
     def post(self, request: Request, id: UUID, name: str) -> Response:
+        refuse_fields(request.data)
         caller = caller_of(request)
         service = visible_services(caller).get(id=id)
         return Response(tool_json(approve_definition(caller=caller, service=service, tool=service.tools.get(name=name))))

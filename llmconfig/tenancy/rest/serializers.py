@@ -31,6 +31,11 @@ class StrictSerializer(serializers.Serializer[Any]):
             raise ValidationError(errors)
 
 
+def refuse_fields(data: Any) -> None:
+    """For a request that needs no body: it may be empty, but what it holds must not be passed over."""
+    StrictSerializer(data=data).is_valid(raise_exception=True)
+
+
 def unstorable(value: Any, depth: int = 0) -> str:
     """Why a parsed JSON value cannot be stored, or "" when it can."""
     if depth > _MAX_DEPTH:

@@ -99,6 +99,12 @@ def test_a_running_run_is_still_running_while_its_worker_hears_of_it(client: API
     assert client.post(f"/api/runs/{run.id}/cancel").json()["status"] == "running"
 
 
+def test_a_cancel_takes_no_fields(client: APIClient, run: Run) -> None:
+    refused = client.post(f"/api/runs/{run.id}/cancel", {"reason": "bored"})
+    assert (refused.status_code, code(refused)) == (400, "unknown_field")
+    assert Run.objects.get().status == "queued"
+
+
 def test_foreign_runs_and_calls_are_not_found(alice: Person, bob: Person, mallory: Person, run: Run) -> None:
     answered(claimed(run), run, calls=(decision(tool_call("crm__close"), service_of(alice, "close", shared=True), "waiting"),))
     call = ToolCall.objects.get()

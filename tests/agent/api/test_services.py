@@ -206,6 +206,12 @@ def test_a_changed_definition_shows_its_difference_and_is_accepted(client: APICl
     assert (again.status_code, code(again)) == (409, "already_approved")
 
 
+@pytest.mark.parametrize("path", ["test", "tools/find/approve"])
+def test_what_takes_no_fields_refuses_them(client: APIClient, service: Service, path: str) -> None:
+    refused = client.post(one(service, path), {"definition_hash": "another"})
+    assert (refused.status_code, code(refused)) == (400, "unknown_field")
+
+
 def test_grants_are_listed_and_revoked(alice: Person, bob: Person) -> None:
     service = service_of(alice, "find", shared=True)
     own = ToolGrant.objects.create(user=bob.user, service=service, tool_name="find", definition_hash="h")

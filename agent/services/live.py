@@ -13,6 +13,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from agent.stream import (
+    AWAY,
     PING,
     Heartbeat,
     LogError,
@@ -109,5 +110,8 @@ async def stream_run(run_id: str, after: int, *, over: bool, is_over: Callable[[
 
 
 def log_expired(run_id: str, after: int, *, over: bool) -> bool:
-    """Whether the log can no longer say what came after `after`."""
-    return expired(valkey(), run_id, after, over=over)
+    """Whether the log can no longer say what came after `after`. Raises Unavailable when Valkey does not answer."""
+    try:
+        return expired(valkey(), run_id, after, over=over)
+    except AWAY:
+        raise Unavailable(_AWAY, retry_after=5) from None

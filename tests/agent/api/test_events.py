@@ -153,6 +153,16 @@ async def test_without_valkey_events_are_unavailable(get: Get, run: Run, monkeyp
     assert int(response["Retry-After"]) > 0
 
 
+async def test_a_valkey_that_hangs_is_away_too(get: Get, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(*args: object, **kwargs: object) -> bool:
+        raise TimeoutError
+
+    monkeypatch.setattr(live, "expired", hang)
+    answer = await get()
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (503, "unavailable")
+    assert "Retry-After" in answer
+
+
 def test_a_stream_keeps_no_database_connection(alice: Person, run: Run, told: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.db import connection
 

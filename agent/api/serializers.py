@@ -16,6 +16,12 @@ class TargetSerializer(StrictSerializer):
 
     model = serializers.CharField(max_length=250, help_text="`<config id>/<model>`, an id of /api/models")
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A partial change of a conversation is none of its target, which is whole or null."""
+        if "model" not in attrs:
+            raise serializers.ValidationError({"model": [serializers.ErrorDetail("This field is required.", "required")]})
+        return attrs
+
 
 class ConversationInput(StrictSerializer):
     title = serializers.CharField(max_length=200, required=False, allow_blank=True)

@@ -113,6 +113,15 @@ def test_a_conversation_changes(client: APIClient, alice: Person, conversation: 
     assert error(client.patch(one(conversation), {"owner": "x"}))["code"] == "unknown_field"
 
 
+def test_a_target_without_a_model_is_no_target(client: APIClient, alice: Person) -> None:
+    config = create_config(caller=alice.caller, provider_type="anthropic", api_key=Secret("sk-ant-test-1234567890"))
+    conversation = conversation_of(alice, config=config, model="claude")
+    refused = client.patch(one(conversation), {"target": {}})
+    assert (refused.status_code, error(refused)["code"], error(refused)["attr"]) == (400, "required", "target.model")
+    conversation.refresh_from_db()
+    assert conversation.config_id == config.id
+
+
 def test_a_conversation_is_deleted_but_not_under_a_run(client: APIClient, alice: Person, conversation: Conversation) -> None:
     queued_run(alice, conversation=conversation)
     response = client.delete(one(conversation))

@@ -16,7 +16,7 @@ from agent.services.conversations import create_conversation, delete_conversatio
 from agent.services.demo import ensure_demo_service
 from agent.services.presentation import message_json, when
 from llmconfig.tenancy.caller import Action, Caller, caller_of
-from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin
+from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin, idempotency_parameter
 from llmconfig.tenancy.rest.pagination import NewestFirst
 
 if TYPE_CHECKING:
@@ -59,7 +59,12 @@ def _changes(data: dict[str, Any]) -> dict[str, Any]:
 
 @extend_schema_view(
     get=extend_schema(operation_id="conversations_list", responses=ConversationOutput(many=True)),
-    post=extend_schema(operation_id="conversations_create", request=ConversationInput, responses={201: ConversationOutput}),
+    post=extend_schema(
+        operation_id="conversations_create",
+        request=ConversationInput,
+        responses={201: ConversationOutput},
+        parameters=[idempotency_parameter],
+    ),
 )
 class Conversations(IdempotentCreateMixin, APIView):
     read_action, write_action = Action.READ_OWN, Action.RUN
@@ -105,7 +110,9 @@ class OneConversation(APIView):
 
 @extend_schema_view(
     get=extend_schema(operation_id="messages_list", responses=MessageOutput(many=True)),
-    post=extend_schema(operation_id="messages_create", request=MessageInput, responses={202: PostedOutput}),
+    post=extend_schema(
+        operation_id="messages_create", request=MessageInput, responses={202: PostedOutput}, parameters=[idempotency_parameter]
+    ),
 )
 class Messages(IdempotentCreateMixin, APIView):
     read_action, write_action = Action.READ_OWN, Action.RUN

@@ -29,7 +29,7 @@ from agent.services.connections import (
 from agent.services.demo import ensure_demo_service
 from agent.services.presentation import when
 from llmconfig.tenancy.caller import Action, Caller, caller_of
-from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin
+from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin, idempotency_parameter
 from llmconfig.tenancy.rest.pagination import NewestFirst
 from llmconfig.tenancy.rest.serializers import refuse_fields
 
@@ -85,7 +85,9 @@ def tool_json(tool: ServiceTool) -> dict[str, Any]:
 
 @extend_schema_view(
     get=extend_schema(operation_id="services_list", responses=ServiceOutput(many=True)),
-    post=extend_schema(operation_id="services_create", request=ServiceInput, responses={201: ServiceOutput}),
+    post=extend_schema(
+        operation_id="services_create", request=ServiceInput, responses={201: ServiceOutput}, parameters=[idempotency_parameter]
+    ),
 )
 class Services(IdempotentCreateMixin, APIView):
     """A new service is asked for its tools at once; one that does not answer is kept, with the reason in its status."""

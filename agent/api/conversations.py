@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 def own_conversations(caller: Caller) -> QuerySet[Conversation]:
     """The caller's conversations, each with its newest run: two queries for a page."""
-    latest = Run.objects.order_by("conversation_id", "-created_at")
+    latest = Run.objects.order_by("-created_at")
     mine = Conversation.objects.filter(organization=caller.organization, owner=caller.user)
-    return mine.prefetch_related(Prefetch("runs", latest.only("id", "status", "conversation_id", "created_at"), to_attr="newest_runs"))
+    brief = latest.only("id", "status", "conversation_id", "created_at")[:1]
+    return mine.prefetch_related(Prefetch("runs", brief, to_attr="newest_runs"))
 
 
 def conversation_json(conversation: Conversation) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from rest_framework.test import APIClient
 
+from agent.api.conversations import own_conversations
 from agent.models import Conversation, Message, Run
 from llmconfig.llm import Secret
 from llmconfig.services import create_config
@@ -274,6 +275,16 @@ def test_lists_cost_the_same_however_long_they_are(client: APIClient, alice: Per
             answered(claimed(run), run, text="More")
             Run.objects.update(status="completed")
     assert (cost(ALL), cost(messages(first))) == short
+
+
+def test_a_page_of_conversations_loads_one_run_of_each(alice: Person) -> None:
+    for conversation in (conversation_of(alice), conversation_of(alice)):
+        for _ in range(3):
+            newest = queued_run(alice, conversation=conversation)
+            Run.objects.update(status="completed")
+    runs = [row.newest_runs for row in own_conversations(alice.caller)]  # type: ignore[attr-defined]
+    assert [len(loaded) for loaded in runs] == [1, 1]
+    assert runs[0][0].id == newest.id
 
 
 def test_the_newest_run_is_named_while_it_is_active(client: APIClient, alice: Person, conversation: Conversation) -> None:

@@ -15,6 +15,7 @@ from agent.mcp.errors import ServiceError, ServiceTimeout, ServiceUnauthorized, 
 from agent.models import Service, ServiceTool, ToolGrant
 from agent.services.endpoints import egress, endpoint_of
 from llmconfig.net import UrlForbidden, check_url
+from llmconfig.services import waiting_place
 from llmconfig.tenancy.caller import Action, Caller, allows
 from llmconfig.tenancy.errors import Conflict, Forbidden, Invalid
 from llmconfig.tenancy.keys import open_for, seal_for
@@ -127,14 +128,15 @@ def refresh_tools(*, service: Service) -> dict[str, Any]:
 
 
 def ask_tools(service: Service) -> Listing:
-    """Connect and list. Network: never call it inside a transaction."""
+    """Connect and list. Network: never call it inside a transaction. Raises Unavailable when too many are asked at once."""
     from agent.mcp.pool import probe  # noqa: PLC0415  # the MCP SDK is slow to import
 
     began = timezone.now()
     if service.auth_type == Service.Auth.BEARER and not service.token:
         return Listing(began, 0, error=ServiceUnauthorized(f"{service.display_name} needs a token and has none."))
     try:
-        found, error = async_to_sync(probe)(endpoint_of(service), egress()), None
+        with waiting_place():
+            found, error = async_to_sync(probe)(endpoint_of(service), egress()), None
     except ServiceError as raised:
         found, error = [], raised
     except Unreadable:

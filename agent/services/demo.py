@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from agent.models import Service, ServiceTool
 from agent.services.connections import free_slug, refresh_tools
+from llmconfig.tenancy.errors import Unavailable
 
 if TYPE_CHECKING:
     from llmconfig.tenancy.models import Organization
@@ -48,7 +49,10 @@ def _make(organization: Organization) -> Service:
 
 def _learn_tools(service: Service) -> None:
     first = not service.tools.exists()
-    outcome = refresh_tools(service=service)
+    try:
+        outcome = refresh_tools(service=service)
+    except Unavailable:
+        return  # the next look asks
     if not outcome["ok"]:
         logger.info("The demo service does not answer yet: %s", outcome["error"]["detail"])
     elif first:

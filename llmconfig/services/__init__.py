@@ -22,6 +22,7 @@ from llmconfig.services.connection import (
 )
 from llmconfig.services.demo import ensure_demo_config
 from llmconfig.services.fields import available_providers, effective_base_url, egress_policy, provider_of
+from llmconfig.services.places import waiting_place
 from llmconfig.services.pool import ClientPool, preload_providers
 from llmconfig.services.pricing import Cost, price_attempt
 from llmconfig.services.schemas import provider_row
@@ -69,4 +70,5 @@ __all__ = [
     "tokens_for",
     "update_config",
     "update_config_as_operator",
+    "waiting_place",
 ]

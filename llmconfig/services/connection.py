@@ -14,6 +14,7 @@ from llmconfig.models import ConfigStatus, ModelList, UserLLMConfig
 from llmconfig.services.clients import UNREADABLE, build_provider
 from llmconfig.services.configs import ConfigFields, check_new_config, config_for
 from llmconfig.services.fields import provider_of, required_secrets
+from llmconfig.services.places import waiting_place
 from llmconfig.services.secrets import credentials_from, has_required_secrets, open_credentials
 from llmconfig.tenancy.errors import Invalid
 from llmconfig.vault import Unreadable
@@ -124,7 +125,8 @@ def _ask(provider: type[Provider], credentials: Credentials, model: str) -> Conn
     provider.preload()
     started = time.monotonic()
     try:
-        models = asyncio.run(_check(provider.slug, credentials, model))
+        with waiting_place():
+            models = asyncio.run(_check(provider.slug, credentials, model))
     except ProviderError as error:
         return ConnectionResult(_ms_since(started), error_kind=error.kind, error_detail=error.message)
     return ConnectionResult(_ms_since(started), models=models)

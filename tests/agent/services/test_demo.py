@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from django.conf import settings
 
 from agent.models import Service
-from agent.services.connections import delete_service, update_service
+from agent.services.connections import delete_service, refresh_tools, update_service
 from agent.services.demo import ensure_demo_service
-from llmconfig.tenancy.errors import Conflict
+from llmconfig.services import waiting_place
+from llmconfig.tenancy.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import DjangoAssertNumQueries, SettingsWrapper
@@ -47,6 +50,20 @@ def test_it_follows_its_address_and_what_people_chose_stays(alice: Person, demo_
     assert (moved.id, moved.url, moved.status) == (service.id, demo_url + "?moved=1", "connected")
     assert moved.secret_version > service.secret_version
     assert moved.tools.get(name="search_tickets").policy == "deny"
+
+
+def test_while_too_many_services_are_asked_it_waits(alice: Person, demo_url: str) -> None:
+    with ExitStack() as full:
+        for _ in range(settings.WEB_THREADS // 4):
+            full.enter_context(waiting_place())
+        waiting = ensure_demo_service(alice.organization)
+        assert waiting is not None
+        with pytest.raises(Unavailable):
+            refresh_tools(service=waiting)
+    assert waiting.status == "untested"
+    learnt = ensure_demo_service(alice.organization)
+    assert learnt is not None
+    assert learnt.status == "connected"
 
 
 def test_one_that_does_not_answer_yet_is_asked_again(alice: Person, demo_url: str, settings: SettingsWrapper) -> None:

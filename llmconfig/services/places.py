@@ -13,7 +13,7 @@ from llmconfig.tenancy.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
+_places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
 
 @contextmanager

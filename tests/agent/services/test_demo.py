@@ -54,7 +54,7 @@ def test_it_follows_its_address_and_what_people_chose_stays(alice: Person, demo_
 
 def test_while_too_many_services_are_asked_it_waits(alice: Person, demo_url: str) -> None:
     with ExitStack() as full:
-        for _ in range(settings.WEB_THREADS // 4):
+        for _ in range(settings.WEB_THREADS // 2):
             full.enter_context(waiting_place())
         waiting = ensure_demo_service(alice.organization)
         assert waiting is not None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def full() -> ExitStack:
     stack = ExitStack()
-    for _ in range(settings.WEB_THREADS // 4):
+    for _ in range(settings.WEB_THREADS // 2):
         stack.enter_context(services.waiting_place())
     return stack
 

@@ -126,6 +126,11 @@ class Messages(IdempotentCreateMixin, APIView):
         page = paginator.paginate_queryset(Message.objects.filter(conversation=conversation), request, self) or []
         return paginator.get_paginated_response([message_json(row) for row in page])
 
+    def before_create(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        from agent.services.live import require_valkey  # noqa: PLC0415  # Valkey's client is slow to import
+
+        require_valkey()  # outside the transaction that an Idempotency-Key opens; the service's own question is then answered
+
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         caller = caller_of(request)
         conversation = Conversation.objects.filter(organization=caller.organization, owner=caller.user).get(id=kwargs["id"])

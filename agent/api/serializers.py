@@ -135,7 +135,7 @@ class ErrorOutput(serializers.Serializer[Any]):
 
 class RunOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    conversation = serializers.UUIDField()
+    conversation = serializers.UUIDField(allow_null=True, help_text="Null once it was deleted")
     status = serializers.ChoiceField(choices=["queued", "running", "waiting_approval", "completed", "failed", "cancelled"])
     finish_reason = serializers.CharField(allow_null=True)
     error = ErrorOutput(allow_null=True)

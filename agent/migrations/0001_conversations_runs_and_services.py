@@ -94,7 +94,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "conversation",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="runs", to="agent.conversation"),
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="runs", to="agent.conversation"
+                    ),
                 ),
                 (
                     "organization",

@@ -17,6 +17,7 @@ class Run(TenantModel):
     """A run is claimed by a conditional UPDATE that raises `fence`; every later write of its worker carries that fence.
 
     event_seq is the high-water mark of the event log as of the last durable fact, so that a lost log never reuses a seq.
+    conversation is null once that was deleted: what was said is gone, what it cost stays in the ledger.
     """
 
     class Status(models.TextChoices):
@@ -29,7 +30,7 @@ class Run(TenantModel):
 
     ACTIVE = (Status.QUEUED, Status.RUNNING, Status.WAITING_APPROVAL)
 
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="runs")
+    conversation = models.ForeignKey(Conversation, null=True, on_delete=models.SET_NULL, related_name="runs")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="runs")
     status = models.CharField(max_length=20, choices=Status, default=Status.QUEUED)
     finish_reason = models.CharField(max_length=20, blank=True)

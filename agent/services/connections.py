@@ -147,8 +147,9 @@ def ask_tools(service: Service) -> Listing:
 def record_listing(*, service: Service, listing: Listing) -> dict[str, Any]:
     status, detail = _status_of(listing.error)
     with transaction.atomic():
-        Service.objects.filter(id=service.id).update(status=status, status_detail=detail[:500], last_tested_at=listing.asked_at)
-        if listing.error is None:
+        asked = Service.objects.filter(id=service.id, secret_version=service.secret_version)  # not one that changed meanwhile
+        noted = asked.update(status=status, status_detail=detail[:500], last_tested_at=listing.asked_at)
+        if noted and listing.error is None:
             pin_tools(service=service, definitions=listing.definitions)
     service.refresh_from_db()
     return {

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from agent.models import Conversation, Message, Run, Service
+from agent.models import Conversation, Message, Run, Service, ToolCall
 from agent.services.doorbell import ring
 from llmconfig.services import default_target, resolve_target
 from llmconfig.tenancy.errors import Conflict, Invalid
@@ -61,10 +61,14 @@ def update_conversation(*, caller: Caller, conversation: Conversation, changes: 
     return conversation
 
 
+@transaction.atomic
 def delete_conversation(*, caller: Caller, conversation: Conversation) -> None:
-    if conversation.runs.filter(status__in=Run.ACTIVE).exists():
+    """Everything that was said goes, arguments and results of tools included; its runs stay as what was done and what it cost."""
+    locked = Conversation.objects.select_for_update().get(id=conversation.id)
+    if locked.runs.filter(status__in=Run.ACTIVE).exists():
         raise Conflict("A run of this conversation is active. Stop it first.", code="run_active")
-    conversation.delete()
+    ToolCall.objects.filter(step__run__conversation=locked).delete()
+    locked.delete()
 
 
 def post_message(*, caller: Caller, conversation: Conversation, parts: list[dict[str, Any]], target: str | None = None) -> Posted:

@@ -63,7 +63,8 @@ def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
     client = _refusal(run, step) or _client(run)
     if not isinstance(client, ModelDeployment):
         return Refused(*client, last_seq, untold)
-    services, endpoints, notices = _services(run)
+    conversation = cast("Conversation", run.conversation)  # _refusal has seen that it is there
+    services, endpoints, notices = _services(run, conversation)
     pending, lost_at = _where_it_stopped(step)
     return Work(
         plan=RunPlan(
@@ -71,8 +72,8 @@ def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
             conversation=str(run.conversation_id),
             target={"model": f"{run.config_id}/{run.model}"},
             deployment=Deployment(str(run.config_id), client.provider, run.model, client.credentials.base_url),
-            history=_history(run.conversation),
-            system=run.conversation.system_prompt,
+            history=_history(conversation),
+            system=conversation.system_prompt,
             tools=_tools(run, services),
             pending=pending,
             first_step=_next_step(step),
@@ -98,7 +99,7 @@ def known_seq(run_id: UUID) -> int:
 
 def _refusal(run: Run, step: Step | None) -> tuple[str, str] | None:
     """Why the run is over before it goes on, as (kind, detail)."""
-    if run.cancel_requested_at is not None:
+    if run.cancel_requested_at is not None or run.conversation is None:
         return "cancelled", ""
     if run.config is None or run.config.organization_id != run.organization_id or run.config.owner_id not in (None, run.user_id):
         return "config_gone", "The provider this conversation used is no longer there for you. Choose another model."
@@ -173,10 +174,10 @@ def _history(conversation: Conversation) -> tuple[NeutralMessage, ...]:
     return tuple(message_from_json(cast("Role", role), parts) for role, parts in rows)
 
 
-def _services(run: Run) -> tuple[Sequence[Service], Mapping[str, Endpoint], tuple[str, ...]]:
+def _services(run: Run, conversation: Conversation) -> tuple[Sequence[Service], Mapping[str, Endpoint], tuple[str, ...]]:
     """The services of the conversation that its owner may use now, checked at every claim; those that open; what to tell of the rest."""
     visible = Service.objects.filter(organization=run.organization_id, is_enabled=True).order_by("created_at")
-    chosen = run.conversation.services
+    chosen = conversation.services
     services, endpoints, notices = [], {}, []
     for service in visible.prefetch_related("tools"):
         if service.owner_id not in (None, run.user_id) or (chosen is not None and str(service.id) not in chosen):

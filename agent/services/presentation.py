@@ -52,7 +52,7 @@ def run_json(run: Run) -> dict[str, Any]:
     attempts = [attempt for step in run.steps.all() for attempt in step.attempts.all()]
     return {
         "id": str(run.id),
-        "conversation": str(run.conversation_id),
+        "conversation": str(run.conversation_id) if run.conversation_id else None,
         "status": run.status,
         "finish_reason": run.finish_reason or None,
         "error": {"kind": run.error_kind, "detail": run.error_detail} if run.error_kind else None,

@@ -5,8 +5,9 @@ Services raise `tenancy.errors`; what they name maps here to its status. Losing 
 
 from __future__ import annotations
 
+import logging
 import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
@@ -18,6 +19,10 @@ from llmconfig.tenancy.errors import BudgetExhausted, Conflict, Forbidden, Inval
 
 __all__ = ["BudgetExhausted", "Conflict", "ExceptionHandler", "Forbidden", "Invalid", "NotFound", "ServiceError", "Unavailable"]
 
+if TYPE_CHECKING:
+    from rest_framework.response import Response
+
+logger = logging.getLogger(__name__)
 _DATABASE_AWAY: Final = (OperationalError, InterfaceError)
 
 
@@ -27,8 +32,16 @@ class RequestTooLarge(exceptions.APIException):
 
 
 class ExceptionHandler(handler.ExceptionHandler):
+    def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
+        """An outage is a line for each request that meets it (below), not a traceback."""
+        if exc.status_code == Unavailable.status:
+            response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own mark
+        else:
+            super().report_exception(exc, response)
+
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, _DATABASE_AWAY) or _is_valkey_away(exc):
+            logger.warning("Database or Valkey is away: %s", exc)
             exc = Unavailable()
         if isinstance(exc, ObjectDoesNotExist):
             return exceptions.NotFound()

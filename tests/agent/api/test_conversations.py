@@ -10,11 +10,11 @@ import pytest
 from rest_framework.test import APIClient
 
 from agent.api.conversations import own_conversations
-from agent.models import Conversation, Message, Run
+from agent.models import Conversation, Message, Run, ToolCall
 from llmconfig.llm import Secret
 from llmconfig.services import create_config
 from llmconfig.tenancy.models import Role
-from tests.agent.rows import answered, claimed, conversation_of, queued_run, service_of
+from tests.agent.rows import answered, claimed, conversation_of, decision, queued_run, service_of, tool_call
 from tests.llmconfig.people import person
 
 if TYPE_CHECKING:
@@ -131,6 +131,18 @@ def test_a_conversation_is_deleted_but_not_under_a_run(client: APIClient, alice:
     response = client.delete(one(conversation))
     assert (response.status_code, response.content) == (204, b"")
     assert client.get(one(conversation)).status_code == 404
+
+
+def test_what_a_deleted_conversation_cost_is_kept_but_nothing_that_was_said(client: APIClient, alice: Person) -> None:
+    run = queued_run(alice, "Delete the secret plans")
+    answered(claimed(run), run, calls=(decision(tool_call(query="secret plans"), service_of(alice, "find")),))
+    Run.objects.update(status="completed")
+    assert ToolCall.objects.exists()
+    assert client.delete(f"/api/conversations/{run.conversation_id}").status_code == 204
+    kept = client.get(f"/api/runs/{run.id}").json()
+    assert (kept["conversation"], len(kept["steps"][0]["attempts"]), kept["steps"][0]["tool_calls"]) == (None, 1, [])
+    assert not Message.objects.exists()
+    assert "secret" not in json.dumps(kept)
 
 
 def test_a_message_is_accepted_with_its_run(client: APIClient, conversation: Conversation) -> None:

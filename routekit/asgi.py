@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "routekit.settings")
 
@@ -36,9 +37,19 @@ class OneHopHandler(ASGIHandler):
         self._respond = sync_to_async(self._in_thread, thread_sensitive=False, executor=self._threads)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self.handle(scope, receive, send)
+        else:
             raise ValueError(f"Only HTTP is served, not {scope['type']}.")
-        await self.handle(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        """The server has started, or stops. What the first message needs is imported meanwhile."""
+        while (await receive())["type"] == "lifespan.startup":
+            threading.Thread(target=_preload, name="routekit-preload", daemon=True).start()
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
 
     def create_request(self, scope: Any, body_file: IO[bytes]) -> Any:
         """A body sent in chunks states no length, and REST framework takes a request without one for a request without a body."""
@@ -58,6 +69,12 @@ class OneHopHandler(ASGIHandler):
             return self.get_response(request)
         finally:
             close_old_connections()
+
+
+def _preload() -> None:
+    from agent.services import doorbell  # noqa: PLC0415  # slow, which is why this runs in the background
+
+    doorbell.preload()
 
 
 django.setup(set_prefix=False)

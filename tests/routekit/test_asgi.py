@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.request import Request
 
+from agent.services import doorbell
 from llmconfig.tenancy.rest.parsers import JSONParser
+from routekit import asgi
 from routekit.asgi import application
+
+if TYPE_CHECKING:
+    import pytest
 
 JSON = (b"content-type", b"application/json")
 
@@ -30,3 +37,27 @@ def test_a_body_of_a_known_length_is_read() -> None:
 
 def test_no_body_is_none() -> None:
     assert received(b"") == received(b"", (b"transfer-encoding", b"chunked")) == {}
+
+
+async def test_a_server_that_starts_imports_what_the_first_message_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = threading.Event()
+    monkeypatch.setattr(asgi, "_preload", started.set)
+    events, told = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]), []
+
+    async def receive() -> dict[str, str]:
+        return next(events)
+
+    async def send(message: dict[str, str]) -> None:
+        told.append(message["type"])
+
+    await application({"type": "lifespan"}, receive, send)
+    assert told == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert await asyncio.to_thread(started.wait, 5)
+
+
+def test_the_doorbell_is_ready_or_says_why_not(valkey: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    doorbell.preload()
+    assert not caplog.records
+    monkeypatch.setattr(doorbell, "_celery", lambda: None)
+    doorbell.preload()
+    assert "The broker does not answer yet" in caplog.text

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from llmconfig.llm import Capabilities, CredentialField, ModelInfo
-from llmconfig.providers.base import SDKProvider, Wire
+from llmconfig.providers.base import SDKProvider
 from llmconfig.wire import anthropic_messages
 from llmconfig.wire.decoding import count, text_of
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx2
+
+    from llmconfig.providers.codec import Wire
 
 
 class AnthropicProvider(SDKProvider):

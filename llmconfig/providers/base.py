@@ -7,12 +7,11 @@ tenth of the CPU and leaves unknown fields intact. A vendor's file says what dif
 from __future__ import annotations
 
 import asyncio
-import json
 from abc import abstractmethod
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
 from llmconfig import net
@@ -32,9 +31,10 @@ from llmconfig.llm import (
     UsageReported,
 )
 from llmconfig.net import EgressPolicy
+from llmconfig.providers.bodies import Document, is_a, read_document, stream_or_document
 from llmconfig.providers.failures import describe, key_problem, scrubbed
 from llmconfig.providers.patience import Patience
-from llmconfig.wire.decoding import objects, storable, text_of
+from llmconfig.wire.decoding import objects, text_of
 from llmconfig.wire.errors import error_event
 
 if TYPE_CHECKING:
@@ -43,31 +43,14 @@ if TYPE_CHECKING:
     import httpx2
 
     from llmconfig.llm import Credentials, StreamEvent
+    from llmconfig.providers.codec import Wire
 
 T = TypeVar("T")
+Piece: TypeAlias = "bytes | Document | None"
+"""Of the body of an answer; None at its end."""
 
 LAST_BYTES_S = 0.25
 """How long the end of the body may take after the terminal event; a connection that ends in time is used again."""
-MAX_LIST_BYTES = 16 * 1024 * 1024
-"""The longest list of models that is read; the longest one known is 2 MB."""
-
-
-class Decoder(Protocol):
-    def feed(self, data: bytes, /) -> list[StreamEvent]: ...
-
-    def flush(self) -> list[StreamEvent]: ...
-
-    def close(self) -> None: ...
-
-
-class Wire(Protocol):
-    """What a wire module offers."""
-
-    def encode(self, request: ModelRequest, *, provider: str) -> dict[str, Any]: ...
-
-    def Decoder(self, request: ModelRequest, *, provider: str) -> Decoder: ...
-
-    def error_from(self, status: int, body: bytes, headers: Mapping[str, str], *, label: str) -> ProviderError: ...
 
 
 class SDKProvider(Provider):
@@ -152,12 +135,14 @@ class SDKProvider(Provider):
         response = await self._send(self.codec.encode(request, provider=self.slug))
         patience = Patience()
         try:
-            chunks: AsyncIterator[bytes] = response.aiter_bytes()
-            if _is(response, "application/json"):
-                chunks = self._unless_json(chunks)
+            chunks: AsyncIterator[bytes | Document] = response.aiter_bytes()
+            if is_a("application/json", response):
+                chunks = stream_or_document(response.aiter_bytes())
             while True:
                 seconds = LAST_BYTES_S if ended else first_token_by - clock() if waiting else self._timeouts.idle
                 chunk = await self._next_chunk(patience.wait(anext(chunks, None), seconds), ended=ended, waiting=waiting)
+                if isinstance(chunk, Document):
+                    raise scrubbed(self._told_by(chunk.value), self._key)
                 for event in self._decoded(decoder.flush if chunk is None else partial(decoder.feed, chunk)):
                     waiting = waiting and isinstance(event, UsageReported)
                     ended = ended or isinstance(event, Finished)
@@ -169,7 +154,7 @@ class SDKProvider(Provider):
             patience.close()
             await response.aclose()
 
-    async def _next_chunk(self, arriving: Awaitable[bytes | None], *, ended: bool, waiting: bool) -> bytes | None:
+    async def _next_chunk(self, arriving: Awaitable[Piece], *, ended: bool, waiting: bool) -> Piece:
         """None at the end of the body. Past its terminal event a stream cannot fail any more."""
         try:
             return await arriving
@@ -193,44 +178,20 @@ class SDKProvider(Provider):
         how = {"options": self._call_options(), "stream": True, "stream_cls": self._sdk.AsyncStream[Any]}
         call = self._client.post(self.answer_path, cast_to=_response_type(), body=body, **how)
         response: httpx2.Response = await self._guarded(call, self._timeouts.first_token)
-        if _is(response, "text/html"):
+        if is_a("text/html", response):
             await response.aclose()
             raise self._not_an_api()
         return response
 
-    async def _unless_json(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """A stream under the wrong name, passed on; a JSON document is no stream: raises the error that it tells of."""
-        body = bytearray()
-        async for chunk in chunks:
-            if not body and not chunk.lstrip().startswith((b"{", b"[")):
-                yield chunk
-                continue
-            body += chunk
-            if len(body) > MAX_LIST_BYTES:
-                break
-        if body:
-            value = _json(body)
-            raise error_event(value, label=self.label) if isinstance(value, dict) and value.get("error") else self._not_an_api()
-
     async def _get_json(self, path: str) -> dict[str, Any]:
-        value = _json(await self._guarded(self._fetched(path), self._timeouts.idle))
+        value = await self._guarded(self._fetched(path), self._timeouts.idle)
         if not isinstance(value, dict):
             raise self._not_an_api()
         return value
 
-    async def _fetched(self, path: str) -> bytes:
-        """The whole body, which the SDK would read however long it is."""
+    async def _fetched(self, path: str) -> object:
         how = {"options": self._call_options(), "stream": True, "stream_cls": self._sdk.AsyncStream[Any]}
-        response: httpx2.Response = await self._client.get(path, cast_to=_response_type(), **how)
-        body = bytearray()
-        try:
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_LIST_BYTES:
-                    raise self._not_an_api()
-        finally:
-            await response.aclose()
-        return bytes(body)
+        return await read_document(await self._client.get(path, cast_to=_response_type(), **how))
 
     # What went wrong
 
@@ -263,6 +224,11 @@ class SDKProvider(Provider):
     def _silence(self, seconds: float) -> ProviderTimeout:
         return ProviderTimeout(f"{self.label} sent nothing for {seconds:g} s.")
 
+    def _told_by(self, document: object) -> ProviderError:
+        """The error that a JSON document in place of a stream tells of."""
+        told = isinstance(document, dict) and document.get("error")
+        return error_event(document, label=self.label) if told else self._not_an_api()
+
     def _not_an_api(self) -> ProviderUnavailable:
         return ProviderUnavailable(f"{self._host} answered, but not as {self.label}'s API does.")
 
@@ -274,19 +240,6 @@ class SDKProvider(Provider):
         """The request with the config's own options beneath it, and its limit where the wires look for it."""
         options = {**self._options, **request.options}
         return replace(request, options=options, max_output_tokens=request.max_output_tokens or options.get("max_output_tokens"))
-
-
-def _is(response: httpx2.Response, media_type: str) -> bool:
-    kind: str = response.headers.get("content-type", "")
-    return kind.lower().startswith(media_type)
-
-
-def _json(body: bytes | bytearray) -> object:
-    """None for what is no JSON."""
-    try:
-        return storable(json.loads(body))
-    except (ValueError, RecursionError):
-        return None
 
 
 def _response_type() -> type[httpx2.Response]:

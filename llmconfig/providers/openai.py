@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from llmconfig.llm import Capabilities, CredentialField, ModelInfo
-from llmconfig.providers.base import SDKProvider, Wire
+from llmconfig.providers.base import SDKProvider
 from llmconfig.wire import openai_responses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx2
+
+    from llmconfig.providers.codec import Wire
 
 _NOT_CHAT: Final = (
     *("audio", "babbage", "dall-e", "davinci", "embedding", "image", "instruct"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from llmconfig.llm import Capabilities, CredentialField, InvalidRequest, ModelInfo, ProviderError
-from llmconfig.providers.base import SDKProvider, Wire
+from llmconfig.providers.base import SDKProvider
 from llmconfig.wire import openai_chat
 from llmconfig.wire.decoding import count, text_of
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import httpx2
+
+    from llmconfig.providers.codec import Wire
 
 _NO_LIST: Final = frozenset({404, 405, 501})
 _KEYLESS: Final = "none"

@@ -382,7 +382,7 @@ class ProviderContract:
         self, fake: FakeVendor, provider: SDKProvider, body: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         if body.endswith(" "):
-            monkeypatch.setattr("llmconfig.providers.base.MAX_LIST_BYTES", 1000)
+            monkeypatch.setattr("llmconfig.providers.bodies.MAX_BODY_BYTES", 1000)
         fake.listing = Failure(200, body)
         error = await failure_of(provider.list_models())
         assert type(error) is ProviderUnavailable

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from llmconfig.llm import Credentials, StreamEvent
-    from llmconfig.providers.codec import Wire
+    from llmconfig.providers.codec import Decoder, Wire
 
 T = TypeVar("T")
 Piece: TypeAlias = "bytes | Document | None"
@@ -141,9 +141,7 @@ class SDKProvider(Provider):
             while True:
                 seconds = LAST_BYTES_S if ended else first_token_by - clock() if waiting else self._timeouts.idle
                 chunk = await self._next_chunk(patience.wait(anext(chunks, None), seconds), ended=ended, waiting=waiting)
-                if isinstance(chunk, Document):
-                    raise scrubbed(self._told_by(chunk.value), self._key)
-                for event in self._decoded(decoder.flush if chunk is None else partial(decoder.feed, chunk)):
+                for event in self._decoded(partial(self._events, decoder, chunk)):
                     waiting = waiting and isinstance(event, UsageReported)
                     ended = ended or isinstance(event, Finished)
                     yield event
@@ -166,6 +164,19 @@ class SDKProvider(Provider):
             if failure is None:
                 raise
         raise failure
+
+    def _events(self, decoder: Decoder, piece: Piece) -> list[StreamEvent]:
+        if isinstance(piece, bytes):
+            return decoder.feed(piece)
+        if piece is None:
+            return decoder.flush()
+        answer = piece.value if isinstance(piece.value, dict) else {}
+        if answer.get("error") or answer.get("object") == "error":  # vLLM's older form
+            raise error_event(answer, label=self.label)
+        events = decoder.document(answer)
+        if not events:
+            raise self._not_an_api()
+        return events
 
     def _decoded(self, decode: Callable[[], T]) -> T:
         try:
@@ -223,11 +234,6 @@ class SDKProvider(Provider):
 
     def _silence(self, seconds: float) -> ProviderTimeout:
         return ProviderTimeout(f"{self.label} sent nothing for {seconds:g} s.")
-
-    def _told_by(self, document: object) -> ProviderError:
-        """The error that a JSON document in place of a stream tells of."""
-        told = isinstance(document, dict) and document.get("error")
-        return error_event(document, label=self.label) if told else self._not_an_api()
 
     def _not_an_api(self) -> ProviderUnavailable:
         return ProviderUnavailable(f"{self._host} answered, but not as {self.label}'s API does.")

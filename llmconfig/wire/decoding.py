@@ -57,6 +57,15 @@ class StreamDecoder(ABC):
             raise self._failure
         return out
 
+    def document(self, value: dict[str, Any]) -> list[StreamEvent]:
+        """The events of the stream that a whole answer stands for, sent by a server which does not stream; none where it is no answer."""
+        out: list[StreamEvent] = []
+        try:
+            self._on_document(value, out)
+        except _UNREADABLE as error:
+            raise StreamInterrupted("The provider sent an answer that cannot be read.") from error
+        return out
+
     def flush(self) -> list[StreamEvent]:
         """What the end of the body completes: a last event without its blank line, and what the wire held back."""
         out = self.feed(b"\n\n")
@@ -86,6 +95,10 @@ class StreamDecoder(ABC):
     @abstractmethod
     def _on(self, event: dict[str, Any], out: list[StreamEvent]) -> None:
         """Decode one event and append what it means."""
+
+    def _on_document(self, value: dict[str, Any], out: list[StreamEvent]) -> None:
+        """Decode a whole answer to its end. A wire whose servers always stream knows none."""
+        return
 
     def _at_end(self, out: list[StreamEvent]) -> None:
         """The sender said `[DONE]`, or the body ended: a wire without an event of its own for that finishes here."""

@@ -136,9 +136,11 @@ class Decoder(StreamDecoder):
 
     The end is held back until the usage is in. A server that closes the stream without `[DONE]` is believed when it gave a
     `finish_reason` (`flush` then ends the answer); `[DONE]` alone, as a proxy adds it behind a broken stream, is not an end.
+
+    A server that does not stream sends a `message` where a chunk has its `delta`: in one document, or in a stream of one chunk.
     """
 
-    __slots__ = ("_blocks", "_calls", "_refused", "_stop_reason")
+    __slots__ = ("_blocks", "_by_message", "_calls", "_refused", "_stop_reason")
 
     def __init__(self, request: ModelRequest, *, provider: str) -> None:
         super().__init__(request, provider=provider)
@@ -146,6 +148,7 @@ class Decoder(StreamDecoder):
         self._calls = ChatCalls(self._names)
         self._stop_reason = ""
         self._refused = False
+        self._by_message = False
 
     def _on(self, event: dict[str, Any], out: list[StreamEvent]) -> None:
         if event.get("error") or event.get("object") == "error":  # vLLM's older form
@@ -159,7 +162,9 @@ class Decoder(StreamDecoder):
                 self._end(out)
 
     def _on_choice(self, choice: dict[str, Any], out: list[StreamEvent]) -> None:
-        delta = choice.get("delta")  # absent or null in Azure's asynchronous filter chunks
+        delta = choice.get("delta")
+        if delta is None:  # as in Azure's asynchronous filter chunks
+            delta = self._message(choice)
         if delta:
             if content := delta.get("content"):
                 if type(content) is str:
@@ -176,6 +181,21 @@ class Decoder(StreamDecoder):
                 self._calls.add(objects(pieces), self._next_block, out)
         if reason := choice.get("finish_reason"):
             self._stop_reason = text_of(reason)
+
+    def _message(self, choice: dict[str, Any]) -> dict[str, Any]:
+        """In place of a delta; behind deltas it repeats them."""
+        message = optional_object(choice.get("message"))
+        self._by_message = self._by_message or bool(message and not self._blocks and not self._calls)
+        return message if self._by_message else {}
+
+    def _on_document(self, value: dict[str, Any], out: list[StreamEvent]) -> None:
+        """It is whole, so that it needs no `finish_reason` to be believed, but something to say then."""
+        choices = objects(value.get("choices"))
+        if not choices or not optional_object(choices[0].get("message")):
+            return
+        self._on(value, out)
+        if self._stop_reason or self._blocks or self._calls:
+            self._end(out)
 
     def _on_content_list(self, content: object, out: list[StreamEvent]) -> None:
         """Some servers send a list of text and thinking parts."""

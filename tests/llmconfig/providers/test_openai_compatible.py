@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmconfig.llm import Credentials, InvalidRequest, ModelInfo, ModelNotFound, ProviderUnavailable
+from llmconfig.llm import Credentials, Finished, FinishReason, InvalidRequest, ModelInfo, ModelNotFound, ProviderUnavailable, RateLimited
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.openai_compatible import OpenAICompatibleProvider
 from tests.fakes.openai import FakeOpenAI
@@ -61,6 +61,24 @@ class TestOpenAICompatible(ProviderContract):
         fake.script(Answer("Four.", thinking="two and two"))
         answer = await collected(provider, self.request(fake))
         assert [type(part).__name__ for part in answer.message().parts] == ["Thinking", "Text"]
+
+    async def test_a_server_that_does_not_stream(self, fake: FakeVendor, provider: SDKProvider) -> None:
+        message = {"role": "assistant", "content": "Hello Alice"}
+        usage = {"prompt_tokens": 30, "completion_tokens": 12}
+        whole = {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
+        fake.script(Failure(200, whole))
+        answer = await collected(provider, self.request(fake))
+        assert answer.message().text == "Hello Alice"
+        assert answer.finish == Finished(FinishReason.STOP, "stop")
+        assert (answer.usage.input_tokens, answer.usage.output_tokens) == (30, 12)
+
+    async def test_a_server_that_does_not_stream_and_has_nothing_to_say(self, fake: FakeVendor, provider: SDKProvider) -> None:
+        fake.script(Failure(200, {"object": "chat.completion", "choices": [{"index": 0, "message": {"content": ""}}]}))
+        assert type(await failure_of(collected(provider, self.request(fake)))) is ProviderUnavailable
+
+    async def test_an_older_error_of_vllm_in_place_of_a_stream(self, fake: FakeVendor, provider: SDKProvider) -> None:
+        fake.script(Failure(200, {"object": "error", "message": "Too fast", "type": "TooManyRequests", "code": 429}))
+        assert type(await failure_of(collected(provider, self.request(fake)))) is RateLimited
 
 
 def page(provider: SDKProvider) -> SDKProvider:

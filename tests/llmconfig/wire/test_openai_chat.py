@@ -289,3 +289,66 @@ class TestDecode:
         got, raised = drain(Decoder(request(), provider="p"), [HELLO + failing])
         assert got == [TextDelta(0, "Hello")]
         assert type(raised) is error
+
+    def test_a_message_in_place_of_a_delta_is_read_like_one(self) -> None:
+        said = {"role": "assistant", "reasoning_content": "hm", "content": "Hello"}
+        whole = unnamed({"choices": [{"index": 0, "message": said, "finish_reason": "stop"}]})
+        assert events(whole, DONE) == [TextDelta(0, "Hello"), ThinkingDelta(1, "hm"), STOPPED]
+        pieces = [unnamed({"choices": [{"index": 0, "message": {"content": piece}}]}) for piece in ("Hel", "lo")]
+        assert events(*pieces, STOP, DONE) == [TextDelta(0, "Hel"), TextDelta(0, "lo"), STOPPED]
+
+    def test_a_message_behind_deltas_repeats_them(self) -> None:
+        repeated = unnamed({"choices": [{"index": 0, "message": {"content": "Hello"}, "finish_reason": "stop"}]})
+        assert events(unnamed({"choices": [{"index": 0}]}), HELLO, repeated, DONE) == [TextDelta(0, "Hello"), STOPPED]
+
+
+class TestDocument:
+    """A server that does not stream."""
+
+    def test_it_is_decoded_like_the_stream_it_stands_for(self) -> None:
+        calls = [
+            {"id": "call_a", "type": "function", "function": {"name": "tickets__find", "arguments": '{"query": "Alice"}'}},
+            {"id": "call_b", "type": "function", "function": {"name": CUSTOMER_GET, "arguments": '{"id": 7}'}},
+        ]
+        got = fold(document({"content": "Ich prüfe beides. 🔎", "refusal": None, "tool_calls": calls}, "tool_calls", usage=CHAT_USAGE))
+        streamed = fold(events(CHAT_TOOLS))
+        assert (got.message(), got.finish, got.usage) == (streamed.message(), streamed.finish, streamed.usage)
+
+    def test_calls_without_ids_are_calls_of_their_own(self) -> None:
+        call = {"function": {"name": "t", "arguments": {"a": 1}}}
+        assert len(fold(document({"content": None, "tool_calls": [call, call]}, "stop")).message().tool_calls) == 2
+
+    def test_reasoning_and_refusal(self) -> None:
+        got = document({"reasoning": "hm", "refusal": "I cannot."}, "stop")
+        assert got == [ThinkingDelta(0, "hm"), TextDelta(1, "I cannot."), Finished(FinishReason.REFUSAL, "refusal")]
+
+    def test_without_a_finish_reason_it_is_believed_where_it_says_something(self) -> None:
+        assert document({"content": "Hello"}, None) == [TextDelta(0, "Hello"), Finished(FinishReason.OTHER, "")]
+        assert document({"content": ""}, "stop") == [STOPPED]
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {},
+            {"choices": []},
+            {"choices": None},
+            {"choices": [{"message": None, "finish_reason": "stop"}]},
+            {"choices": [{"delta": {"content": "a"}}]},
+            {"choices": [{"message": {"role": "assistant", "content": ""}, "finish_reason": None}]},
+        ],
+    )
+    def test_what_is_no_answer_gives_no_events(self, value: dict[str, Any]) -> None:
+        assert Decoder(request(), provider="p").document(value) == []
+
+    def test_what_cannot_be_read_is_an_interruption(self) -> None:
+        with pytest.raises(StreamInterrupted, match="cannot be read"):
+            Decoder(request(), provider="p").document({"choices": [7, {"message": {"content": "a"}}]})
+
+    def test_an_answer_that_failed(self) -> None:
+        with pytest.raises(Overloaded):
+            document({"content": "Hel"}, "error")
+
+
+def document(message: dict[str, Any], finish: str | None, **more: Any) -> list[Any]:
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
+    return Decoder(request(), provider="p").document({"object": "chat.completion", "choices": [choice], **more})

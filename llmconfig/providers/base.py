@@ -51,6 +51,8 @@ Piece: TypeAlias = "bytes | Document | None"
 
 LAST_BYTES_S = 0.25
 """How long the end of the body may take after the terminal event; a connection that ends in time is used again."""
+TAIL_S = 5.0
+"""How long usage and the terminal event may take after the last word of the answer, which does not depend on them."""
 
 
 class SDKProvider(Provider):
@@ -130,8 +132,8 @@ class SDKProvider(Provider):
     async def _stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
         decoder = self.codec.Decoder(request, provider=self.slug)
         clock = asyncio.get_running_loop().time
-        first_token_by = clock() + self._timeouts.first_token
-        waiting, ended = True, False
+        due = clock() + self._timeouts.first_token
+        waiting, whole, ended = True, False, False
         response = await self._send(self.codec.encode(request, provider=self.slug))
         patience = Patience()
         try:
@@ -139,25 +141,28 @@ class SDKProvider(Provider):
             if is_a("application/json", response):
                 chunks = stream_or_document(response.aiter_bytes())
             while True:
-                seconds = LAST_BYTES_S if ended else first_token_by - clock() if waiting else self._timeouts.idle
-                chunk = await self._next_chunk(patience.wait(anext(chunks, None), seconds), ended=ended, waiting=waiting)
+                chunk = await self._next_chunk(patience.wait(anext(chunks, None), due - clock()), whole=whole, waiting=waiting)
+                spoke = False
                 for event in self._decoded(partial(self._events, decoder, chunk)):
-                    waiting = waiting and isinstance(event, UsageReported)
+                    spoke = spoke or not isinstance(event, UsageReported)
                     ended = ended or isinstance(event, Finished)
                     yield event
                 if chunk is None:
                     break
+                waiting, over, whole = waiting and not spoke, whole, decoder.is_whole
+                if spoke or whole != over or not (waiting or whole):  # a sign of life only counts between pieces of the answer
+                    due = clock() + (LAST_BYTES_S if ended else TAIL_S if whole else self._timeouts.idle)
             self._decoded(decoder.close)
         finally:
             patience.close()
             await response.aclose()
 
-    async def _next_chunk(self, arriving: Awaitable[Piece], *, ended: bool, waiting: bool) -> Piece:
-        """None at the end of the body. Past its terminal event a stream cannot fail any more."""
+    async def _next_chunk(self, arriving: Awaitable[Piece], *, whole: bool, waiting: bool) -> Piece:
+        """None at the end of the body. Past the last word of its answer a stream cannot fail any more."""
         try:
             return await arriving
         except Exception as error:
-            if ended:
+            if whole:
                 return None
             seconds = self._timeouts.first_token if waiting else self._timeouts.idle
             failure = self._silence(seconds) if isinstance(error, TimeoutError) else self._failure(error, streaming=True)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 class Decoder(Protocol):
     """One answer; see `llmconfig.wire.decoding.StreamDecoder`."""
 
+    @property
+    def is_whole(self) -> bool: ...
+
     def feed(self, data: bytes, /) -> list[StreamEvent]: ...
 
     def document(self, value: dict[str, Any], /) -> list[StreamEvent]: ...

@@ -66,9 +66,20 @@ class StreamDecoder(ABC):
             raise StreamInterrupted("The provider sent an answer that cannot be read.") from error
         return out
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer is there to its last word. What may still come (usage, a farewell) can be missed: `flush` ends it, too."""
+        return self._done
+
     def flush(self) -> list[StreamEvent]:
         """What the end of the body completes: a last event without its blank line, and what the wire held back."""
-        out = self.feed(b"\n\n")
+        whole = self.is_whole and self._failure is None
+        try:
+            out = self.feed(b"\n\n")
+        except StreamInterrupted:
+            if not whole:
+                raise
+            out, self._failure = [], None  # half of what came behind the answer
         if self._failure is None and not self._done:
             self._at_end(out)
         return out

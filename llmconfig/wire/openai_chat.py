@@ -150,6 +150,10 @@ class Decoder(StreamDecoder):
         self._refused = False
         self._by_message = False
 
+    @property
+    def is_whole(self) -> bool:
+        return self._done or bool(self._stop_reason)
+
     def _on(self, event: dict[str, Any], out: list[StreamEvent]) -> None:
         if event.get("error") or event.get("object") == "error":  # vLLM's older form
             raise error_event(event)

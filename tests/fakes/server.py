@@ -142,9 +142,12 @@ class FakeVendor(ABC):
                     await asyncio.sleep(pace)
             if await self._disturbed(request, answer, recorded):
                 return response
-        except (asyncio.CancelledError, ConnectionError):
+        except asyncio.CancelledError:
             self._note(recorded, outcome="left")
             raise
+        except ConnectionError:
+            self._note(recorded, outcome="left")
+            return response
         self._note(recorded, outcome="finished")
         return response
 

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from llmconfig.llm import Credentials, Finished, FinishReason, InvalidRequest, ModelInfo, ModelNotFound, ProviderUnavailable, RateLimited
+from llmconfig.llm import (
+    Credentials,
+    Finished,
+    FinishReason,
+    InvalidRequest,
+    ModelInfo,
+    ModelNotFound,
+    ProviderUnavailable,
+    RateLimited,
+    Timeouts,
+    Usage,
+)
 from llmconfig.net import EgressPolicy
+from llmconfig.providers import base
 from llmconfig.providers.openai_compatible import OpenAICompatibleProvider
 from tests.fakes.openai import FakeOpenAI
 from tests.fakes.script import Answer, Failure
 from tests.llmconfig.providers.contract import ProviderContract, collected, failure_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from llmconfig.providers.base import SDKProvider
+    from tests.fakes.script import Recorded
     from tests.fakes.server import FakeVendor
 
 
@@ -61,6 +77,58 @@ class TestOpenAICompatible(ProviderContract):
         fake.script(Answer("Four.", thinking="two and two"))
         answer = await collected(provider, self.request(fake))
         assert [type(part).__name__ for part in answer.message().parts] == ["Thinking", "Text"]
+
+    @pytest.mark.parametrize("ending", ["cut_after", "end_after", "hang_after"])
+    async def test_past_its_finish_reason_an_answer_does_not_fail(
+        self, fake: FakeVendor, provider: SDKProvider, monkeypatch: pytest.MonkeyPatch, ending: str
+    ) -> None:
+        monkeypatch.setattr(base, "TAIL_S", 0.1)
+        fake.script(Answer("one two", **{ending: 4}))  # the role, two words, the finish reason
+        answer = await collected(provider, self.request(fake))
+        assert answer.message().text == "one two"
+        assert answer.finish == Finished(FinishReason.STOP, "stop")
+        assert answer.usage == Usage()
+
+    async def test_a_server_that_keeps_its_connection_alive_does_not_keep_the_answer(
+        self, fake: FakeVendor, provider: SDKProvider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(base, "TAIL_S", 0.2)
+        frames = fake.frames
+
+        def kept_alive(answer: Answer, recorded: Recorded) -> Iterator[bytes]:
+            yield from list(frames(answer, recorded))[:3]
+            while True:
+                yield b": ping\n\n"
+
+        monkeypatch.setattr(fake, "frames", kept_alive)
+        fake.script(Answer("one", pace=0.05))
+        answer = await collected(provider, self.request(fake))
+        assert answer.finish == Finished(FinishReason.STOP, "stop")
+        assert await fake.until(lambda it: it.calls[0].outcome == "left", 2)
+
+    async def test_a_server_that_gives_a_finish_reason_with_every_piece_is_heard_out(
+        self, fake: FakeVendor, provider: SDKProvider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(base, "TAIL_S", 0.3)
+        piece = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
+        monkeypatch.setattr(fake, "frames", lambda *_: iter([piece] * 8))
+        fake.script(Answer("", pace=0.1))
+        assert (await collected(provider, self.request(fake))).message().text == "a" * 8
+
+    async def test_usage_that_comes_late_is_waited_for(self, fake: FakeVendor) -> None:
+        """Longer than for the next word: the server has all it needs to count."""
+        provider = self.build(fake, timeouts=Timeouts(connect=2, first_token=2, idle=0.3))
+        frames = fake.frames
+
+        def paused(answer: Answer, recorded: Recorded) -> Iterator[bytes]:
+            for frame in frames(answer, recorded):
+                if b'"usage":{' in frame:
+                    time.sleep(0.6)  # in the fake's own thread
+                yield frame
+
+        fake.frames = paused  # type: ignore[method-assign]
+        assert (await collected(provider, self.request(fake))).usage.is_known
+        await provider.aclose()
 
     async def test_a_server_that_does_not_stream(self, fake: FakeVendor, provider: SDKProvider) -> None:
         message = {"role": "assistant", "content": "Hello Alice"}

@@ -46,6 +46,18 @@ def test_cut_off_at_any_byte_it_is_whole_or_interrupted(wire: ModuleType, stream
 
 
 @pytest.mark.parametrize(("wire", "stream"), WIRES)
+def test_an_answer_is_whole_once_its_end_alone_would_finish_it(wire: ModuleType, stream: bytes) -> None:
+    decoder, told = fresh(wire), [False]
+    for at in range(len(stream)):
+        decoder.feed(stream[at : at + 1])
+        told.append(decoder.is_whole)
+        _, error = drain(fresh(wire), [stream[: at + 1]])
+        assert error is None or not decoder.is_whole
+    assert told == sorted(told)
+    assert told[-1]
+
+
+@pytest.mark.parametrize(("wire", "stream"), WIRES)
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 def test_byte_by_byte_and_with_any_line_end(wire: ModuleType, stream: bytes, line_end: bytes) -> None:
     sent = stream.replace(b"\n", line_end)

@@ -169,6 +169,14 @@ class TestDecode:
         assert decoder.feed(DONE) == decoder.flush() == []
         decoder.close()
 
+    def test_from_its_finish_reason_on_an_answer_is_whole(self) -> None:
+        decoder = Decoder(request(), provider="p")
+        told = []
+        for chunk in (HELLO, STOP, USAGE, DONE):
+            decoder.feed(chunk)
+            told.append(decoder.is_whole)
+        assert told == [False, True, True, True]
+
     def test_servers_that_leave_out_done_or_usage_or_both_are_believed(self) -> None:
         assert events(HELLO, STOP, USAGE) == [TextDelta(0, "Hello"), REPORTED, STOPPED]
         assert events(HELLO, STOP, DONE) == [TextDelta(0, "Hello"), STOPPED]

@@ -93,7 +93,7 @@ class StreamDecoder(ABC):
 
     def _read(self, payload: bytes, out: list[StreamEvent]) -> None:
         if payload == b"[DONE]":
-            self._at_end(out)
+            self._on_done(out)
             return
         text = payload.decode("utf-8", "replace").strip()
         event, end = _parse(text)
@@ -111,8 +111,12 @@ class StreamDecoder(ABC):
         """Decode a whole answer to its end. A wire whose servers always stream knows none."""
         return
 
+    def _on_done(self, out: list[StreamEvent]) -> None:
+        """The sender said `[DONE]`; Chat alone has no event of its own for the end."""
+        return
+
     def _at_end(self, out: list[StreamEvent]) -> None:
-        """The sender said `[DONE]`, or the body ended: a wire without an event of its own for that finishes here."""
+        """The body ended: what a wire has held back until here comes now."""
         return
 
     def _finish(self, out: list[StreamEvent], raw: str, reasons: Mapping[str, FinishReason], *, called: bool) -> None:

@@ -135,12 +135,13 @@ class Decoder(StreamDecoder):
     """Chunks with one choice; a `finish_reason`, then the usage, then `[DONE]`.
 
     The end is held back until the usage is in. A server that closes the stream without `[DONE]` is believed when it gave a
-    `finish_reason` (`flush` then ends the answer); `[DONE]` alone, as a proxy adds it behind a broken stream, is not an end.
+    `finish_reason` (`flush` then ends the answer); `[DONE]` alone, as a proxy adds it behind a broken stream, is not an end,
+    unless the usage has come, which is sent at the real end only.
 
     A server that does not stream sends a `message` where a chunk has its `delta`: in one document, or in a stream of one chunk.
     """
 
-    __slots__ = ("_blocks", "_by_message", "_calls", "_refused", "_stop_reason")
+    __slots__ = ("_blocks", "_by_message", "_calls", "_counted", "_refused", "_stop_reason")
 
     def __init__(self, request: ModelRequest, *, provider: str) -> None:
         super().__init__(request, provider=provider)
@@ -149,6 +150,7 @@ class Decoder(StreamDecoder):
         self._stop_reason = ""
         self._refused = False
         self._by_message = False
+        self._counted = False
 
     @property
     def is_whole(self) -> bool:
@@ -160,8 +162,10 @@ class Decoder(StreamDecoder):
         choices = event.get("choices")
         if choices:  # null or empty in usage and filter chunks
             self._on_choice(choices[0], out)
-        if usage := event.get("usage"):
-            out.append(UsageReported(usage_of(optional_object(usage))))
+        if counts := event.get("usage"):
+            usage = usage_of(optional_object(counts))
+            out.append(UsageReported(usage))
+            self._counted = bool(usage.output_tokens) and not (choices and _says_something(choices[0]))  # or it is a running count
             if not choices and self._stop_reason:
                 self._end(out)
 
@@ -209,6 +213,10 @@ class Decoder(StreamDecoder):
             for thought in objects(part.get("thinking")):
                 out.append(ThinkingDelta(self._block("thinking"), text_of(thought.get("text"))))
 
+    def _on_done(self, out: list[StreamEvent]) -> None:
+        if self._stop_reason or self._counted:
+            self._end(out)
+
     def _at_end(self, out: list[StreamEvent]) -> None:
         if self._stop_reason:
             self._end(out)
@@ -227,3 +235,8 @@ class Decoder(StreamDecoder):
 
     def _next_block(self) -> int:
         return len(self._blocks) + len(self._calls)
+
+
+def _says_something(choice: dict[str, Any]) -> bool:
+    delta = optional_object(choice.get("delta") or choice.get("message"))
+    return any(value for key, value in delta.items() if key != "role")

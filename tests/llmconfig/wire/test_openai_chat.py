@@ -184,9 +184,16 @@ class TestDecode:
         assert events(HELLO, STOP.rstrip(b"\n")) == [TextDelta(0, "Hello"), STOPPED]
 
     def test_bug_11_no_finish_reason_is_no_success(self) -> None:
-        for rest in ([], [USAGE], [DONE], [USAGE, DONE]):
-            _, error = drain(Decoder(request(), provider="p"), [HELLO, *rest])
+        running = chat_chunk({"content": "Hello"}, usage=CHAT_USAGE)
+        for stream in ([HELLO], [HELLO, USAGE], [HELLO, DONE], [running, DONE], [chat_chunk({}, usage={"prompt_tokens": 5}), HELLO, DONE]):
+            _, error = drain(Decoder(request(), provider="p"), stream)
             assert isinstance(error, StreamInterrupted)
+
+    @pytest.mark.parametrize("counted", [USAGE, chat_chunk({}, usage=CHAT_USAGE), chat_chunk({"role": "assistant"}, usage=CHAT_USAGE)])
+    def test_done_behind_the_usage_is_an_end(self, counted: bytes) -> None:
+        assert events(HELLO, counted, DONE) == [TextDelta(0, "Hello"), REPORTED, Finished(FinishReason.OTHER, "")]
+        call = chat_chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "t", "arguments": "{}"}}]})
+        assert events(call, counted, DONE)[-1] == Finished(FinishReason.TOOL_CALLS, "")
 
     def test_close_without_flush_never_hides_a_held_back_end(self) -> None:
         decoder = Decoder(request(), provider="p")

@@ -130,7 +130,7 @@ class SDKProvider(Provider):
     # One answer
 
     async def _stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
-        decoder = self.codec.Decoder(request, provider=self.slug)
+        decoder = self.codec.Decoder(request, provider=self.slug, label=self.label)
         clock = asyncio.get_running_loop().time
         due = clock() + self._timeouts.first_token
         waiting, whole, ended = True, False, False

@@ -171,8 +171,8 @@ class Decoder(StreamDecoder):
 
     __slots__ = ("_inputs", "_started", "_stop_reason")
 
-    def __init__(self, request: ModelRequest, *, provider: str) -> None:
-        super().__init__(request, provider=provider)
+    def __init__(self, request: ModelRequest, *, provider: str, label: str = "The provider") -> None:
+        super().__init__(request, provider=provider, label=label)
         self._started = False
         self._stop_reason = ""
         self._inputs: dict[int, str | None] = {}  # open and closed calls; a whole input that came with the start, until a delta comes
@@ -193,7 +193,7 @@ class Decoder(StreamDecoder):
             case "message_stop":
                 self._finish(out, self._stop_reason, _REASONS, called=bool(self._inputs))
             case "error":
-                raise error_event(event)
+                raise error_event(event, label=self._label)
             case _:
                 pass  # ping, and events of the future
 
@@ -214,7 +214,7 @@ class Decoder(StreamDecoder):
 
     def _on_message_start(self, message: dict[str, Any], out: list[StreamEvent]) -> None:
         if self._started:
-            raise StreamInterrupted("The provider began a second answer in the same stream.")
+            raise StreamInterrupted(f"{self._label} began a second answer in the same stream.")
         self._started = True
         _report(message.get("usage"), out)
 

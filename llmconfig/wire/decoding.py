@@ -26,11 +26,12 @@ class StreamDecoder(ABC):
     next call, after those events were handed out. Bytes after the terminal event are ignored.
     """
 
-    __slots__ = ("_done", "_failure", "_names", "_splitter")
+    __slots__ = ("_done", "_failure", "_label", "_names", "_splitter")
 
-    def __init__(self, request: ModelRequest, *, provider: str) -> None:
-        """provider: the slug under which this wire is used; it tags what is echoed later."""
+    def __init__(self, request: ModelRequest, *, provider: str, label: str = "The provider") -> None:
+        """provider: the slug under which this wire is used; it tags what is echoed later. label: the provider as people know it."""
         del provider  # part of the wires' common signature; none of these needs it to decode
+        self._label = label
         self._names = ToolNames(request)
         self._splitter = EventSplitter()
         self._failure: ProviderError | None = None
@@ -51,7 +52,7 @@ class StreamDecoder(ABC):
         except ProviderError as error:
             self._failure = error
         except _UNREADABLE as error:
-            self._failure = StreamInterrupted("The provider sent a piece that cannot be read.")
+            self._failure = StreamInterrupted(f"{self._label} sent a piece that cannot be read.")
             self._failure.__cause__ = error
         if self._failure is not None and not out:
             raise self._failure
@@ -63,7 +64,7 @@ class StreamDecoder(ABC):
         try:
             self._on_document(value, out)
         except _UNREADABLE as error:
-            raise StreamInterrupted("The provider sent an answer that cannot be read.") from error
+            raise StreamInterrupted(f"{self._label} sent an answer that cannot be read.") from error
         return out
 
     @property
@@ -89,7 +90,7 @@ class StreamDecoder(ABC):
         if self._failure is not None:
             raise self._failure
         if not self._done:
-            raise StreamInterrupted("The answer broke off: the provider closed the stream before announcing its end.")
+            raise StreamInterrupted(f"The answer broke off. {self._label} closed the stream before announcing its end.")
 
     def _read(self, payload: bytes, out: list[StreamEvent]) -> None:
         if payload == b"[DONE]":

@@ -125,7 +125,7 @@ def error_from(status: int, body: bytes, headers: Mapping[str, str], *, label: s
     return _built(error, fault.message, label=label, status=status, retry_after=retry_after(headers))
 
 
-def error_event(error: object, *, label: str = "The provider") -> ProviderError:
+def error_event(error: object, *, label: str) -> ProviderError:
     """The error that an event inside a stream of status 200 means."""
     fault = Fault.of(error)
     status = next((int(code) for code in fault.codes if re.fullmatch("[45][0-9]{2}", code)), None)

@@ -143,8 +143,8 @@ class Decoder(StreamDecoder):
 
     __slots__ = ("_blocks", "_by_message", "_calls", "_counted", "_refused", "_stop_reason")
 
-    def __init__(self, request: ModelRequest, *, provider: str) -> None:
-        super().__init__(request, provider=provider)
+    def __init__(self, request: ModelRequest, *, provider: str, label: str = "The provider") -> None:
+        super().__init__(request, provider=provider, label=label)
         self._blocks: dict[str, int] = {}  # text, thinking and refusal to their block
         self._calls = ChatCalls(self._names)
         self._stop_reason = ""
@@ -158,7 +158,7 @@ class Decoder(StreamDecoder):
 
     def _on(self, event: dict[str, Any], out: list[StreamEvent]) -> None:
         if event.get("error") or event.get("object") == "error":  # vLLM's older form
-            raise error_event(event)
+            raise error_event(event, label=self._label)
         choices = event.get("choices")
         if choices:  # null or empty in usage and filter chunks
             self._on_choice(choices[0], out)
@@ -223,7 +223,7 @@ class Decoder(StreamDecoder):
 
     def _end(self, out: list[StreamEvent]) -> None:
         if self._stop_reason == "error":
-            raise Overloaded("The provider stopped the answer because of an error.")
+            raise Overloaded(f"{self._label} stopped the answer because of an error.")
         reason = "refusal" if self._refused and self._stop_reason == "stop" else self._stop_reason
         self._finish(out, reason, _REASONS, called=bool(self._calls))
 

@@ -139,8 +139,8 @@ class Decoder(StreamDecoder):
 
     __slots__ = ("_argued", "_called", "_indices", "_refused", "_started")
 
-    def __init__(self, request: ModelRequest, *, provider: str) -> None:
-        super().__init__(request, provider=provider)
+    def __init__(self, request: ModelRequest, *, provider: str, label: str = "The provider") -> None:
+        super().__init__(request, provider=provider, label=label)
         self._indices: dict[tuple[int, int], int] = {}  # (output item, content part) to block; an item of one block has part -1
         self._called: dict[int, str] = {}  # calls by output item: the name told so far
         self._argued: set[int] = set()
@@ -170,19 +170,19 @@ class Decoder(StreamDecoder):
         match event.get("type"):
             case "response.created":
                 if self._started:
-                    raise StreamInterrupted("The provider began a second answer in the same stream.")
+                    raise StreamInterrupted(f"{self._label} began a second answer in the same stream.")
                 self._started = True
             case "response.completed" | "response.incomplete" | "response.failed" as kind:
                 response = object_of(event["response"])
                 _report(response.get("usage"), out)
                 if kind == "response.failed":
-                    raise error_event(response.get("error"))
+                    raise error_event(response.get("error"), label=self._label)
                 if not self._indices:  # a gateway that has only pretended to stream
                     for output, item in enumerate(objects(response.get("output"))):
                         self._on_item(output, item, out, done=True)
                 self._finish(out, self._stop_reason(response), _REASONS, called=bool(self._called))
             case "error":
-                raise error_event(event)
+                raise error_event(event, label=self._label)
             case _:
                 pass  # progress, and events of the future
 

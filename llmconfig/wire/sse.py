@@ -69,7 +69,7 @@ class EventSplitter:
     def _keep(self, size: int) -> None:
         self._kept += size
         if self._kept > self._max:
-            raise StreamInterrupted(f"The provider sent a single event of more than {self._max} bytes.")
+            raise StreamInterrupted(f"The stream holds a single event of more than {self._max} bytes.")
 
     def _unified(self, chunk: bytes) -> bytes:
         """Every line end as LF; an LF that completes the CR of the chunk before is dropped."""

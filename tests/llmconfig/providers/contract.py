@@ -175,12 +175,14 @@ class ProviderContract:
         fake.script(Answer("one two three four", **{ending: number}))
         error = await failure_of(collected(provider, self.request(fake)))
         assert type(error) is StreamInterrupted
+        assert self.provider_class.label in error.detail
 
     async def test_an_error_event_after_text(self, fake: FakeVendor, provider: SDKProvider) -> None:
         fake.script(Answer("one two", error=self.in_band))
         seen: list[StreamEvent] = []
         error = await failure_of(collected(provider, self.request(fake), seen))
         assert isinstance(error, Overloaded)
+        assert error.detail.startswith(self.provider_class.label)
         assert "".join(event.text for event in seen if isinstance(event, TextDelta)) == "one two"
 
     async def test_silence_before_the_answer(self, fake: FakeVendor) -> None:

@@ -7,7 +7,7 @@ import pytest
 from llmconfig.llm import Finished, FinishReason, StreamInterrupted, TextDelta
 from llmconfig.wire.decoding import count, disjoint_input, index_of, objects, optional_object, storable, text_of
 from llmconfig.wire.openai_chat import Decoder
-from tests.llmconfig.wire.streams import DONE, chat_chunk, drain, request
+from tests.llmconfig.wire.streams import DONE, chat_chunk, drain, request, unnamed
 
 
 def decoder() -> Decoder:
@@ -36,6 +36,13 @@ def test_bytes_after_the_end_are_ignored() -> None:
     assert events == [Finished(FinishReason.STOP, "stop")]
     assert decoding.feed(b"x" * 9_000_000) == decoding.flush() == []
     decoding.close()
+
+
+def test_a_failure_is_told_of_the_provider_as_people_know_it() -> None:
+    for raw in (b"data: {\n\n", unnamed({"error": "no"}), chat_chunk({}, "error") + DONE, b""):
+        _, error = drain(Decoder(request(), provider="p", label="Alice's server"), [raw])
+        assert error is not None
+        assert "Alice's server" in error.detail
 
 
 def test_a_stream_without_any_byte_is_an_interruption() -> None:

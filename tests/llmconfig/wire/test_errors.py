@@ -183,10 +183,10 @@ def test_retry_after_reaches_the_error() -> None:
     ],
 )
 def test_an_error_inside_the_stream_maps_to_the_same_tree(event: object, error: type[ProviderError]) -> None:
-    got = error_event(event)
+    got = error_event(event, label="Anthropic")
     assert type(got) is error
     assert got.status is None
-    assert got.detail.startswith("The provider")
+    assert got.detail.startswith("Anthropic")
 
 
 @settings(deadline=None)

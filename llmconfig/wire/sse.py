@@ -1,19 +1,28 @@
 """Server-sent events, split from raw bytes as they arrive: only the data of each event, for every wire repeats the event's name in it.
 
-Follows the WHATWG grammar (LF, CRLF or CR; BOM; comments; several data lines), with one bound on what is kept between chunks.
+Follows the WHATWG grammar (LF, CRLF or CR; BOM; comments; several data lines), with one bound on what is kept between chunks. Servers
+that imitate a wire name their errors outside of the data; what they say is then put as the wires put it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import json
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from llmconfig.llm import StreamInterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
+class _Mark(bytes):
+    """Among the data lines of an event: its name is `error`."""
+
+
 MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
+_ERROR: Final = _Mark()
+_NAMED: Final = frozenset((b"event: error", b"event:error"))
 
 
 class EventSplitter:
@@ -55,7 +64,7 @@ class EventSplitter:
         for line in lines:
             if not line:
                 if data:
-                    payload = data[0] if len(data) == 1 else b"\n".join(data)
+                    payload = data[0] if len(data) == 1 else _joined(data)
                     data.clear()
                     self._kept = 0
                     if payload:
@@ -63,6 +72,12 @@ class EventSplitter:
             elif line.startswith(b"data:"):
                 self._keep(len(line))
                 data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+            elif line in _NAMED:
+                self._keep(len(line))
+                data.append(_ERROR)
+            elif line < b"event" and line.startswith(b"error:"):  # the comparison costs other events less
+                self._keep(len(line))
+                data += (_ERROR, line[6:].strip())  # llama.cpp once sent its errors without data
             elif self._kept + len(line) > self._max:
                 self._keep(len(line))
 
@@ -79,3 +94,21 @@ class EventSplitter:
             chunk = chunk[1:]
         self._after_cr = chunk.endswith(b"\r")
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _joined(data: list[bytes]) -> bytes:
+    payload = b"\n".join(line for line in data if line is not _ERROR)
+    return _as_error(payload) if payload and any(line is _ERROR for line in data) else payload
+
+
+def _as_error(payload: bytes) -> bytes:
+    """As `{"type": "error", "error": …}`, which every wire knows."""
+    try:
+        said: Any = json.loads(payload)
+    except (ValueError, RecursionError):
+        said = payload.decode("utf-8", "replace")
+    if not isinstance(said, dict):
+        said = {"message": said}
+    event = cast("dict[str, Any]", said)
+    error = event.get("error") or {"message": event.get("detail"), **event}
+    return json.dumps({**event, "type": "error", "error": error}).encode()

@@ -87,6 +87,27 @@ def test_a_damaged_stream_never_escapes_the_tree(wire: ModuleType, stream: bytes
     fold(events).message()
 
 
+@pytest.mark.parametrize(("wire", "stream"), WIRES)
+@pytest.mark.parametrize(
+    ("failing", "detail"),
+    [
+        (b'event: error\ndata: {"message": "No GPU is free"}\n\n', "The provider is overloaded or failing: No GPU is free."),
+        (b'event: error\ndata: {"message": "Slow down", "code": 429}\n\n', "The provider asks to slow down: Slow down."),
+        (b'event: error\ndata: {"error": {"message": "No GPU is free"}}\n\n', "The provider is overloaded or failing: No GPU is free."),
+        (
+            b'error: {"code": 500, "message": "No GPU is free", "type": "server_error"}\n\n',
+            "The provider is overloaded or failing: No GPU is free.",
+        ),
+        (b"event: error\ndata: {}\n\n", "The provider is overloaded or failing."),
+    ],
+)
+def test_an_event_that_is_named_error_is_told_on_every_wire(wire: ModuleType, stream: bytes, failing: bytes, detail: str) -> None:
+    events, error = drain(fresh(wire), [stream[: stream.index(b"\n\n") + 2] + failing])
+    assert not any(isinstance(event, Finished) for event in events)
+    assert error is not None
+    assert error.detail == detail
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,6 +33,8 @@ def split(*chunks: bytes, max_bytes: int = 1000) -> list[bytes]:
         (b"data: a\r\rdata: b\n\r\n", [b"a", b"b"]),
         (b": ping\n\n: OPENROUTER PROCESSING\n\ndata: a\n\n", [b"a"]),
         (b"event: only\n\ndata: a\n\n", [b"a"]),
+        (b": error: a\nevent: errors\nerrors: a\nid: error\ndata: a\n\n", [b"a"]),
+        (b"event: error\n\ndata:\ndata: a\n\n", [b"\na"]),
         (b"data:\n\ndata\n\n", []),
         (b"\n\n\ndata: a\n\n\n\n", [b"a"]),
         (b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
@@ -60,7 +63,13 @@ def test_line_ends_and_chunks_make_no_difference(lines: list[bytes], data: st.Da
 
 @pytest.mark.parametrize(
     "raw",
-    [b"data: " + b"x" * 95 + b"\n\n", b"data: " + b"x" * 60 + b"\ndata: " + b"x" * 60 + b"\n\n", b": " + b"x" * 120 + b"\n\n", b"x" * 101],
+    [
+        b"data: " + b"x" * 95 + b"\n\n",
+        b"data: " + b"x" * 60 + b"\ndata: " + b"x" * 60 + b"\n\n",
+        b": " + b"x" * 120 + b"\n\n",
+        b"x" * 101,
+        b"event: error\n" * 9,
+    ],
 )
 def test_one_event_over_the_bound_is_an_interruption_however_it_is_cut(raw: bytes) -> None:
     raw = b"".join(b"data: %d\n\n" % at for at in range(5)) + raw
@@ -69,6 +78,30 @@ def test_one_event_over_the_bound_is_an_interruption_however_it_is_cut(raw: byte
         with pytest.raises(StreamInterrupted, match="more than 100 bytes"):
             payloads.extend(pieces(EventSplitter(100), raw, size))
         assert payloads == [b"0", b"1", b"2", b"3", b"4"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (b'event: error\ndata: {"message": "no"}', {"message": "no"}),
+        (b'data: {"message": "no"}\nevent:error', {"message": "no"}),
+        (b'event: error\ndata: {"type": "overloaded_error", "message": "no"}', {"type": "overloaded_error", "message": "no"}),
+        (b'event: error\ndata: {"detail": "no"}', {"message": "no", "detail": "no"}),
+        (b'event: error\ndata: {"error": {"message": "no", "code": 429}}', {"message": "no", "code": 429}),
+        (b'event: error\ndata: {"error": "no"}', "no"),
+        (b"event: error\ndata: upstream\ndata: gone", {"message": "upstream\ngone"}),
+        (b"event: error\ndata: " + b"[" * 9, {"message": "[" * 9}),
+        (b'error: {"code": 500, "message": "no"}', {"code": 500, "message": "no"}),
+        (b"error: no", {"message": "no"}),
+    ],
+)
+def test_an_event_that_is_named_error_is_put_as_the_wires_put_it(raw: bytes, told: object) -> None:
+    for sent in ([raw + b"\n\n"], [(raw + b"\n\n")[i : i + 1] for i in range(len(raw) + 2)]):
+        (payload,) = split(*sent)
+        event = json.loads(payload)
+        assert event["type"] == "error"
+        error = event["error"]
+        assert (error if isinstance(error, str) else {key: value for key, value in error.items() if value is not None}) == told
 
 
 def pieces(splitter: EventSplitter, raw: bytes, size: int) -> Iterator[bytes]:

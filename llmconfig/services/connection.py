@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
@@ -132,7 +133,15 @@ def _ask(provider: type[Provider], credentials: Credentials, model: str) -> Conn
     return ConnectionResult(_ms_since(started), models=models)
 
 
+class _Unawaited(ThreadPoolExecutor):
+    """Ends without its threads, for which the end of an event loop else waits: a look-up of a name cannot be interrupted."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
+
+
 async def _check(slug: str, credentials: Credentials, model: str) -> Sequence[ModelInfo]:
+    asyncio.get_running_loop().set_default_executor(_Unawaited(thread_name_prefix="test-connection"))
     client = build_provider(slug, credentials)
     try:
         async with asyncio.timeout(DEADLINE_S):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,6 +77,30 @@ def test_no_answer_ends_with_the_deadline(alice: Person, vendor: FakeVendor, mon
     monkeypatch.setattr("llmconfig.providers.anthropic.AnthropicProvider.check", hang)
     result = services.test_config(caller=alice.caller, id=make(alice, vendor).pk)
     assert result.error_kind == "timeout"
+
+
+def test_a_name_that_is_never_resolved_does_not_hold_the_thread_past_the_deadline(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look-up in the system's resolver cannot be interrupted: it is left behind."""
+    monkeypatch.setattr(connection, "DEADLINE_S", 0.2)
+    entered, answered, left = Event(), Event(), Event()
+
+    def blocked(*_: object, **__: object) -> list[object]:
+        entered.set()
+        answered.wait(3)
+        left.set()
+        raise socket.gaierror("no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", blocked)
+    config = services.create_config(caller=alice.caller, provider_type="anthropic", api_key=KEY, base_url="https://slow.example.com")
+    started = time.monotonic()
+    result = services.test_config(caller=alice.caller, id=config.pk)
+    took = time.monotonic() - started
+    assert entered.is_set()
+    assert not left.is_set()
+    answered.set()
+    assert result.error_kind == "timeout"
+    assert took < 2.5
+    assert left.wait(3)
 
 
 def test_a_missing_key_is_told_without_a_call(alice: Person, vendor: FakeVendor, settings) -> None:

@@ -15,18 +15,20 @@ _MAX_LINE: Final = 4000
 _KEY: Final = "[key]"
 
 # Longer runs only: a model's name has hyphens, a request id is shorter. The rest are the vendors' own prefixes and labels.
+# Each is tried at the beginning of a word or run alone and goes over it a bounded number of times: a hostile line costs little.
 _SECRETS: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(r"(?i)\bbearer\s+[^\s\"',;]+"),
     re.compile(r"(?i)\bbasic\s+[A-Z0-9+/]{12,}={0,2}"),
     re.compile(r"(?i)\b(?:sk|pk|rk|gsk|xai|hf|nvapi|pplx|csk|fw|r8)[-_][\w*.\-]{4,}"),
     re.compile(r"\bAIza[\w\-]{8,}"),
     re.compile(r"\beyJ[\w\-]{8,}(?:\.[\w\-]+)*"),
-    re.compile(r"(?=[A-Za-z+/_]*\d)(?=[\d+/_]*[A-Za-z])[A-Za-z0-9+/_]{32,}={0,2}"),
+    re.compile(r"(?<![A-Za-z0-9+/_])(?=[A-Za-z+/_]*[0-9])(?=[0-9+/_]*[A-Za-z])[A-Za-z0-9+/_]{32,}={0,2}"),
 )
 _LABELLED: Final = re.compile(
-    r"(?i)((?:api[ _-]?key|access[ _-]?token|authorization|password|secret|[?&]key)(?:\s+provided)?[\"']?"
-    r"\s*[:=]\s*[\"']?)[^\s\"',;&}\[]{4,}"
+    r"(?i)((?:api[ _-]?key|access[ _-]?token|(?:\b|(?:refresh|id|auth|session)_)token(?==)|authorization|password|secret|[?&]key)"
+    r"(?:\s+provided)?[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}\[]{4,}"
 )
+_LOGIN: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]{0,15}://)[^\s/?#\"'<>]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,10 @@ def read_fault(body: bytes) -> Fault:
 
 def clean(text: str) -> str:
     """One line, without keys, of at most 500 characters. Scrubbed before it is cut, or half a key could be left at the end."""
-    line = " ".join(str(storable(text)).split())
-    if len(line) > _MAX_LINE:  # the patterns are quadratic at worst; the last word may be cut in two
+    line = " ".join(str(storable(text[:_MAX_BODY])).split())
+    if len(line) > _MAX_LINE:  # the last word may be cut in two
         line = line[:_MAX_LINE].rpartition(" ")[0]
+    line = _LOGIN.sub(rf"\1{_KEY}@", line)
     for pattern in _SECRETS:
         line = pattern.sub(_KEY, line)
     line = _LABELLED.sub(rf"\1{_KEY}", line)  # last: it would take the word “Bearer” for the secret

@@ -79,6 +79,13 @@ def test_keys_never_come_through(said: str, key: str) -> None:
         ("Authorization: Basic aHVudGVyOnR3bzIyMg==", "aHVudGVyOnR3bzIyMg"),
         ("Authorization: Bearer abcdefgh", "abcdefgh"),
         ("Bearer abcdefgh", "abcdefgh"),
+        ("GET /v1?token=hunter22&a=b", "hunter22"),
+        ("GET /v1?a=b&access_token=hunter22", "hunter22"),
+        ("token=hunter22", "hunter22"),
+        ("refresh_token=hunter22", "hunter22"),
+        ("https://alice:hunter22@llm.example.com/v1", "hunter22"),
+        ("http://alice:hunt@er22@llm.example.com", "er22"),
+        ("wss://hunter22@llm.example.com", "hunter22"),
     ],
 )
 def test_what_is_labelled_as_a_secret_never_comes_through(said: str, secret: str) -> None:
@@ -92,6 +99,8 @@ def test_what_is_labelled_as_a_secret_never_comes_through(said: str, secret: str
         "The model `claude-sonnet-4-20250514` does not exist (request_id: req_011CSHoEeqs5C35K2UUqR7Fy)",
         "meta-llama/Meta-Llama-3.1-8B-Instruct-AWQ-INT4 is not available",
         "max_tokens: 64000 > 8192, which is the maximum allowed number of output tokens",
+        "unexpected token: 'import' at max_tokens=64000 with token count: 12345",
+        "see https://llm.example.com/@alice or https://llm.example.com?to=alice@example.com",
     ],
 )
 def test_what_people_need_stays_readable(text: str) -> None:
@@ -112,11 +121,42 @@ def test_half_a_key_is_not_left_where_a_huge_message_is_cut() -> None:
     assert key[:8] not in clean(said)
 
 
-def test_a_hostile_message_costs_little() -> None:
-    started = time.process_time()
-    for text in ("a" * 60_000, "a b" * 20_000, "api key " * 8_000, "eyJ." * 15_000, "sk-" * 20_000):
-        assert len(clean(text)) <= MAX_MESSAGE
-    assert time.process_time() - started < 2
+HOSTILE = (
+    *("a", "1", "a1 ", "a b", "٣", "a٣", "+", "/a", "a-", "a.", "é"),
+    *(
+        "sk-",
+        "sk-a ",
+        "eyJ.",
+        "eyJaaaaaaaa.",
+        "bearer a ",
+        "basic A ",
+        "api key ",
+        "access token ",
+        "token=",
+        "&token= ",
+        "?key=",
+        "secret provided ",
+    ),
+    *("://", "a://", "http://a ", "a://a:", "@", "a@", "=", ": "),
+)
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_a_hostile_message_costs_little(piece: str) -> None:
+    assert cost(piece * (4000 // len(piece))) < 0.005
+    assert cost("a" * 1999 + " " + piece * (2000 // len(piece))) < 0.005
+    assert len(clean(piece * 20_000)) <= MAX_MESSAGE
+
+
+def cost(text: str) -> float:
+    """Seconds of CPU, the least of a few tries."""
+
+    def once() -> float:
+        started = time.process_time()
+        clean(text)
+        return time.process_time() - started
+
+    return min(once() for _ in range(5))
 
 
 @settings(deadline=None)

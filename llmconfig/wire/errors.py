@@ -118,6 +118,10 @@ _SAYINGS: Final[Mapping[ErrorClass, str]] = {
 }
 
 
+MAX_RETRY_AFTER_S: Final = 3600.0
+"""The longest wait that a server is believed to mean."""
+
+
 def error_from(status: int, body: bytes, headers: Mapping[str, str], *, label: str) -> ProviderError:
     """The error that an HTTP answer of status 300 and up means. label: the provider as people know it. The body may be anything."""
     fault = read_fault(body)
@@ -137,7 +141,12 @@ def error_event(error: object, *, label: str) -> ProviderError:
 
 
 def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
-    """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds or a date); None when neither is there or makes sense."""
+    """Seconds to wait, at most an hour, from `retry-after-ms` or `retry-after` (seconds or a date); None when neither makes sense."""
+    seconds = _asked_for(headers, now)
+    return None if seconds is None else min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
+
+
+def _asked_for(headers: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
     lower = {name.lower(): value for name, value in headers.items()}
     milliseconds = _seconds(lower.get("retry-after-ms", ""))
     if milliseconds is not None:
@@ -148,9 +157,9 @@ def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lam
         return seconds
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now()).total_seconds())
+    return (at.replace(tzinfo=at.tzinfo or UTC) - now()).total_seconds()
 
 
 def _seconds(text: str) -> float | None:
@@ -158,7 +167,7 @@ def _seconds(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if 0 <= value < float("inf") else None
+    return value if value >= 0 else None  # NaN is not
 
 
 def _class_of(fault: Fault, status: int | None) -> ErrorClass | None:

@@ -148,7 +148,15 @@ def test_a_wrong_key_reads_as_promised() -> None:
         ({"retry-after": "in a while"}, None),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "nan"}, None),
-        ({"retry-after": "inf"}, None),
+        ({"retry-after": "-inf"}, None),
+        ({"retry-after": "inf"}, 3600.0),
+        ({"retry-after": "1e999"}, 3600.0),
+        ({"retry-after": "3601"}, 3600.0),
+        ({"retry-after": "3600"}, 3600.0),
+        ({"retry-after-ms": "86400000"}, 3600.0),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 3600.0),
+        ({"retry-after": "Sat, 22 Nov 99999999999999999999 12:00:30 GMT"}, None),
+        ({"retry-after-ms": "nan", "retry-after": "nan"}, None),
     ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:

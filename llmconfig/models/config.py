@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 
 from llmconfig.tenancy.base import OwnedModel
 from llmconfig.tenancy.sealed import SealedField
+
+MAX_MODEL_LENGTH: Final = 200
+"""Of a model's id; a longer one can be neither stored nor run, and is left out of lists."""
 
 
 class ConfigStatus(models.TextChoices):
@@ -32,7 +35,7 @@ class UserLLMConfig(OwnedModel):
     api_key_hint = models.CharField(max_length=8, blank=True, default="", editable=False)
     api_key_fingerprint = models.CharField(max_length=16, blank=True, default="", editable=False)
     base_url = models.CharField(max_length=500, blank=True, default="", help_text="Empty means the provider's own address.")
-    model = models.CharField(max_length=200, blank=True, default="")
+    model = models.CharField(max_length=MAX_MODEL_LENGTH, blank=True, default="")
     options = models.JSONField(default=dict, blank=True)
     is_default = models.BooleanField(default=False)
     is_enabled = models.BooleanField(default=True)

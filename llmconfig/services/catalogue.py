@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from llmconfig.models import UserLLMConfig
+from llmconfig.models import MAX_MODEL_LENGTH, UserLLMConfig
 from llmconfig.services.configs import config_for, configs_for
 from llmconfig.services.demo import DEMO_SLUG
 from llmconfig.services.fields import provider_of
@@ -51,7 +51,7 @@ def resolve_target(caller: Caller, model_id: str) -> tuple[UserLLMConfig, str]:
         config = config_for(caller, UUID(config_id))
     except (ValueError, UserLLMConfig.DoesNotExist):
         raise Invalid("There is no such model. GET /api/models lists yours.", code="unknown_model", attr="target.model") from None
-    if not model or len(model) > 200:
+    if not model or len(model) > MAX_MODEL_LENGTH:
         raise Invalid("A model is named “<config id>/<model>”.", code="unknown_model", attr="target.model")
     if not config.is_enabled:
         raise Invalid(f"The config “{config.name}” is disabled.", code="config_disabled", attr="target.model")
@@ -74,7 +74,8 @@ def model_of(config: UserLLMConfig) -> str:
 
 
 def _listed(config: UserLLMConfig) -> list[dict[str, Any]]:
-    return config.model_list.entries if hasattr(config, "model_list") else []
+    entries = config.model_list.entries if hasattr(config, "model_list") else []
+    return [entry for entry in entries if len(entry["id"]) <= MAX_MODEL_LENGTH]
 
 
 def _rows(config: UserLLMConfig, at: datetime) -> Iterator[ModelRow]:

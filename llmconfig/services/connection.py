@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 from django.utils import timezone
 
 from llmconfig.llm import ModelInfo, ProviderError, ProviderTimeout
-from llmconfig.models import ConfigStatus, ModelList, UserLLMConfig
+from llmconfig.models import MAX_MODEL_LENGTH, ConfigStatus, ModelList, UserLLMConfig
 from llmconfig.services.clients import UNREADABLE, build_provider
 from llmconfig.services.configs import ConfigFields, check_new_config, config_for
 from llmconfig.services.fields import provider_of, required_secrets
@@ -67,6 +67,7 @@ def model_entries(models: Sequence[ModelInfo]) -> list[dict[str, Any]]:
     return [
         {"id": each.id, "label": each.label, "context_window": each.context_window, "max_output_tokens": each.max_output_tokens}
         for each in models
+        if len(each.id) <= MAX_MODEL_LENGTH
     ]
 
 

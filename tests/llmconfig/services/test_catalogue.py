@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from llmconfig import services
 from llmconfig.llm import Secret
-from llmconfig.models import ModelList, UserLLMConfig
+from llmconfig.models import MAX_MODEL_LENGTH, ModelList, UserLLMConfig
 from llmconfig.tenancy.errors import Invalid
 
 if TYPE_CHECKING:
@@ -49,6 +49,17 @@ def test_only_what_is_mine_or_shared_and_enabled(alice: Person, bob: Person, mal
     assert [row["model"] for row in services.models_for(alice.caller)] == ["own", "shared"]
     assert [row["model"] for row in services.models_for(bob.caller)] == ["shared"]
     assert services.models_for(mallory.caller) == []
+
+
+def test_a_model_whose_name_is_too_long_to_be_run_is_not_listed(alice: Person) -> None:
+    config = make(alice)
+    longest, longer = "m" * MAX_MODEL_LENGTH, "m" * (MAX_MODEL_LENGTH + 1)
+    listing(config, longer, longest)
+    assert [row["model"] for row in services.models_for(alice.caller)] == [longest]
+    assert services.default_target(alice.caller) == (config, longest)
+    assert services.resolve_target(alice.caller, f"{config.pk}/{longest}") == (config, longest)
+    with pytest.raises(Invalid):
+        services.resolve_target(alice.caller, f"{config.pk}/{longer}")
 
 
 def test_a_model_name_may_hold_slashes(alice: Person) -> None:

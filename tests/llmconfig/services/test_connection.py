@@ -43,6 +43,14 @@ def test_a_good_key_is_valid_and_lists_models(alice: Person, vendor: FakeVendor)
     assert services.model_of(UserLLMConfig.objects.get()) == vendor.models[0]
 
 
+def test_models_whose_names_are_too_long_to_be_run_are_left_out(alice: Person, vendor: FakeVendor) -> None:
+    vendor.models.append("m" * 201)
+    config = make(alice, vendor)
+    result = services.test_config(caller=alice.caller, id=config.pk)
+    listed = [entry["id"] for entry in ModelList.objects.get(config=config).entries]
+    assert listed == [entry["id"] for entry in result.as_dict()["models"]] == vendor.models[:-1]
+
+
 def test_a_wrong_key_is_invalid_and_not_echoed(alice: Person, vendor: FakeVendor) -> None:
     config = make(alice, vendor, api_key=WRONG)
     result = services.test_config(caller=alice.caller, id=config.pk)

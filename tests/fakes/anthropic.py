@@ -86,7 +86,7 @@ class FakeAnthropic(FakeVendor):
             return
         reason = answer.finish or ("tool_use" if answer.calls else "end_turn")
         usage = {**_input_usage(answer.tokens), "output_tokens": answer.tokens.output}
-        yield _frame("message_delta", delta={"stop_reason": reason, "stop_sequence": None}, usage=usage)
+        yield _frame("message_delta", delta={"stop_reason": reason, "stop_sequence": None, "stop_details": None}, usage=usage)
         yield _frame("message_stop")
 
 
@@ -102,13 +102,13 @@ def _blocks(answer: Answer, number: int) -> Iterator[tuple[dict[str, Any], list[
         text = call.json
         halves = ["", text[: len(text) // 2], text[len(text) // 2 :]] if call.arguments else [""]
         start = {"type": "tool_use", "id": call.id or f"toolu_{number:04}_{position}", "name": call.name, "input": {}}
-        yield start, [{"type": "input_json_delta", "partial_json": piece} for piece in halves]
+        yield {**start, "caller": {"type": "direct"}}, [{"type": "input_json_delta", "partial_json": piece} for piece in halves]
 
 
 def _message(model: str, tokens: Tokens) -> dict[str, Any]:
-    usage = {**_input_usage(tokens), "output_tokens": 1, "service_tier": "standard"}
+    usage = {**_input_usage(tokens), "output_tokens": 1, "service_tier": "standard", "inference_geo": "not_available"}
     head = {"id": "msg_fake", "type": "message", "role": "assistant", "model": model, "content": []}
-    return {**head, "stop_reason": None, "stop_sequence": None, "usage": usage}
+    return {**head, "stop_reason": None, "stop_sequence": None, "stop_details": None, "usage": usage}
 
 
 def _input_usage(tokens: Tokens) -> dict[str, Any]:
@@ -129,7 +129,9 @@ def _frame(kind: str, **fields: Any) -> bytes:
 
 def _row(name: str) -> dict[str, Any]:
     label = name.replace("-", " ").title()
-    return {"type": "model", "id": name, "display_name": label, "created_at": "2026-01-01T00:00:00Z", "max_input_tokens": 200_000}
+    limits = {"max_input_tokens": 200_000, "max_tokens": 64_000, "capabilities": None}
+    life = {"created_at": "2026-01-01T00:00:00Z", "lifecycle": "active", "line": None, "deprecated_at": None, "retires_at": None}
+    return {"type": "model", "id": name, "display_name": label, **life, **limits}
 
 
 if __name__ == "__main__":

@@ -87,6 +87,7 @@ def _tool(tool: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def _chat_frames(answer: Answer, body: dict[str, Any], number: int) -> Iterator[bytes]:
     wants_usage = (body.get("stream_options") or {}).get("include_usage", False)
     head = {"id": f"chatcmpl-fake{number}", "object": "chat.completion.chunk", "created": CREATED, "model": body.get("model", "")}
+    head |= {"service_tier": "default", "system_fingerprint": "fp_fake"}
 
     def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
@@ -116,13 +117,18 @@ def _chat_call(call: Call, index: int, number: int) -> Iterator[dict[str, Any]]:
 
 
 def _chat_usage(tokens: Tokens) -> dict[str, Any]:
-    total_input = tokens.input + tokens.cache_read
+    total_input = tokens.input + tokens.cache_read + tokens.cache_write
     return {
         "prompt_tokens": total_input,
         "completion_tokens": tokens.output,
         "total_tokens": total_input + tokens.output,
-        "prompt_tokens_details": {"cached_tokens": tokens.cache_read, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": tokens.reasoning, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": tokens.cache_read, "cache_write_tokens": tokens.cache_write, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": tokens.reasoning,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
     }
 
 
@@ -176,7 +182,7 @@ def _item_frames(event: Callable[..., bytes], index: int, item: dict[str, Any], 
             empty, part = {"type": "summary_text", "text": ""}, item["summary"][0]
             yield event("response.reasoning_summary_part.added", **place, summary_index=0, part=empty)
             for delta in deltas:
-                yield event("response.reasoning_summary_text.delta", **place, summary_index=0, delta=delta)
+                yield event("response.reasoning_summary_text.delta", **place, summary_index=0, delta=delta, **_obfuscation(delta))
             yield event("response.reasoning_summary_text.done", **place, summary_index=0, text=part["text"])
             yield event("response.reasoning_summary_part.done", **place, summary_index=0, part=part)
         case "message":
@@ -184,22 +190,27 @@ def _item_frames(event: Callable[..., bytes], index: int, item: dict[str, Any], 
             yield event("response.output_item.added", output_index=index, item={**started, "content": []})
             yield event("response.content_part.added", **place, content_index=0, part={**part, "text": ""})
             for delta in deltas:
-                yield event("response.output_text.delta", **place, content_index=0, delta=delta, logprobs=[])
+                yield event("response.output_text.delta", **place, content_index=0, delta=delta, logprobs=[], **_obfuscation(delta))
             yield event("response.output_text.done", **place, content_index=0, text=part["text"], logprobs=[])
             yield event("response.content_part.done", **place, content_index=0, part=part)
         case _:
             yield event("response.output_item.added", output_index=index, item={**started, "arguments": ""})
             for delta in deltas:
-                yield event("response.function_call_arguments.delta", **place, delta=delta)
-            yield event("response.function_call_arguments.done", **place, arguments=item["arguments"])
+                yield event("response.function_call_arguments.delta", **place, delta=delta, **_obfuscation(delta))
+            yield event("response.function_call_arguments.done", **place, name=item["name"], arguments=item["arguments"])
     yield event("response.output_item.done", output_index=index, item=item)
 
 
+def _obfuscation(delta: str) -> dict[str, str]:
+    """OpenAI pads its deltas, so that their lengths tell nothing."""
+    return {"obfuscation": "x" * (16 - len(delta) % 16)}
+
+
 def _response_usage(tokens: Tokens) -> dict[str, Any]:
-    total_input = tokens.input + tokens.cache_read
+    total_input = tokens.input + tokens.cache_read + tokens.cache_write
     return {
         "input_tokens": total_input,
-        "input_tokens_details": {"cached_tokens": tokens.cache_read},
+        "input_tokens_details": {"cached_tokens": tokens.cache_read, "cache_write_tokens": tokens.cache_write},
         "output_tokens": tokens.output,
         "output_tokens_details": {"reasoning_tokens": tokens.reasoning},
         "total_tokens": total_input + tokens.output,

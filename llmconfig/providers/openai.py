@@ -45,6 +45,13 @@ class OpenAIProvider(SDKProvider):
             choices=("none", "minimal", "low", "medium", "high", "xhigh"),
             help="Empty: the model's own default.",
         ),
+        CredentialField(
+            "reasoning_summary",
+            "Show summaries of the reasoning",
+            type="boolean",
+            default=False,
+            help="Only with a reasoning effort. OpenAI refuses it for some models until the organization is verified.",
+        ),
         CredentialField("temperature", "Temperature", type="number", help="0 to 2. Reasoning models refuse it."),
     )
 

@@ -81,6 +81,8 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     body |= numbers(request.options, "temperature", "top_p")
     if effort := words(request.options, "reasoning_effort"):
         body["reasoning"] = {"effort": effort["reasoning_effort"]}
+        if request.options.get("reasoning_summary") is True and effort["reasoning_effort"] != "none":
+            body["reasoning"]["summary"] = "auto"
     return body
 
 

@@ -36,6 +36,10 @@ class TestOpenAI(ProviderContract):
         assert fake.calls[0].body is not None
         assert fake.calls[0].body["reasoning"]["effort"] == "high"
 
+    async def test_summaries_are_an_option_that_is_off(self) -> None:
+        (option,) = (each for each in OpenAIProvider.options if each.name == "reasoning_summary")
+        assert (option.type, option.default) == ("boolean", False)
+
     @pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/"])
     async def test_a_base_url_without_v1_means_the_same(self, fake: FakeVendor, ending: str) -> None:
         provider = self.build(fake, base_url=f"http://{fake.host}{ending}")

@@ -113,6 +113,18 @@ class TestEncode:
         assert (got["temperature"], got["top_p"], got["reasoning"]) == (0.2, 0.9, {"effort": "low"})
         assert not {"thinking_budget", "x", "reasoning_effort"} & got.keys()
 
+    @pytest.mark.parametrize(
+        ("options", "reasoning"),
+        [
+            ({"reasoning_effort": "low", "reasoning_summary": True}, {"effort": "low", "summary": "auto"}),
+            ({"reasoning_effort": "low", "reasoning_summary": False}, {"effort": "low"}),
+            ({"reasoning_effort": "none", "reasoning_summary": True}, {"effort": "none"}),
+            ({"reasoning_summary": True}, None),
+        ],
+    )
+    def test_summaries_are_asked_for_where_the_config_says_so(self, options: dict[str, Any], reasoning: dict[str, str] | None) -> None:
+        assert body(options=options).get("reasoning") == reasoning
+
     @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "ft:gpt-4o-mini:acme::1", "chatgpt-4o-latest", "gpt-5-chat-latest"])
     def test_models_without_reasoning_are_not_asked_for_it(self, model: str) -> None:
         assert "include" not in body(model=model)

@@ -119,6 +119,7 @@ CSRF_TRUSTED_ORIGINS: Final[list[str]] = _env.list("CSRF_TRUSTED_ORIGINS", defau
 HTTPS: Final = _flag("ROUTEKIT_HTTPS", default=not EMBEDDED)
 
 ADMIN_PASSWORD: Final = _env.str("ROUTEKIT_ADMIN_PASSWORD", default="")
+SIGNUP: Final = _flag("ROUTEKIT_SIGNUP", default=False)
 
 DEMO: Final = _flag("ROUTEKIT_DEMO", default=EMBEDDED)
 DEMO_SERVICE_URL: Final = _env.str("ROUTEKIT_DEMO_SERVICE_URL", default=str(_facts.get("demo_service_url", "")))

@@ -117,6 +117,7 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_ADAPTER = "llmconfig.web.accounts.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
+SIGNUP = env.SIGNUP
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
 # --- HTTP

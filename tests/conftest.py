@@ -38,7 +38,16 @@ os.environ.update(
     ROUTEKIT_HTTPS="false",
     ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
 )
-for name in ("ROUTEKIT_DEMO", "ROUTEKIT_PRIVATE_HOSTS", "ROUTEKIT_ADMIN_PASSWORD", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OLLAMA_HOST"):
+UNSET = (
+    "ROUTEKIT_DEMO",
+    "ROUTEKIT_PRIVATE_HOSTS",
+    "ROUTEKIT_ADMIN_PASSWORD",
+    "ROUTEKIT_SIGNUP",
+    "ANTHROPIC_API_KEY",
+    "OPENAI_API_KEY",
+    "OLLAMA_HOST",
+)
+for name in UNSET:
     os.environ.pop(name, None)
 
 

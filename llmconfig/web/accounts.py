@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # no stubs
-    """allauth's adapter as it stands."""
+    """Whoever signs up owns an organization of this installation, so the operator decides whether anyone may (ROUTEKIT_SIGNUP)."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return bool(settings.SIGNUP)

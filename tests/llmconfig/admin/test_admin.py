@@ -8,9 +8,10 @@ import pytest
 
 from llmconfig import services
 from llmconfig.llm import Secret
-from llmconfig.models import ApiToken, UserLLMConfig
+from llmconfig.models import ApiToken, User, UserLLMConfig
 from llmconfig.tenancy.accounts import create_user_with_organization
 from llmconfig.tenancy.keys import data_key_for
+from llmconfig.tenancy.models import Role
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 CANARY, NEXT_CANARY = "sk-ant-canary-0123456789wxyz", "sk-ant-second-0123456789abcd"
+PASSWORD = "correct horse battery"
 CONFIGS = "/admin/llmconfig/userllmconfig/"
 PAGES = [f"/admin/llmconfig/{model}/" for model in ("userllmconfig", "organization", "membership", "user", "apitoken")]
 
@@ -107,6 +109,22 @@ def test_enable_and_disable(operator: Client, config: UserLLMConfig) -> None:
         operator.post(CONFIGS, {"action": action, "_selected_action": [str(config.pk)]})
         config.refresh_from_db()
         assert config.is_enabled is enabled
+
+
+def test_a_user_is_added_with_a_password_and_an_organization(operator: Client) -> None:
+    fields = {"username": "carol", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    answer = operator.post("/admin/llmconfig/user/add/", fields)
+    carol = User.objects.get(username="carol")
+    assert answer["Location"] == f"/admin/llmconfig/user/{carol.pk}/change/"
+    assert carol.check_password(PASSWORD)
+    assert [(each.organization.name, each.role) for each in carol.memberships.all()] == [("carol", Role.OWNER)]
+
+
+def test_an_admin_sets_a_new_password(operator: Client, alice: Person) -> None:
+    fields = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    operator.post(f"/admin/llmconfig/user/{alice.user.pk}/password/", fields)
+    alice.user.refresh_from_db()
+    assert alice.user.check_password(PASSWORD)
 
 
 def test_configs_and_tokens_are_not_made_here(operator: Client) -> None:

@@ -33,7 +33,15 @@ def test_createsuperuser_founds_one_too() -> None:
     assert caller_for(User.objects.get(username="root")).role == Role.OWNER
 
 
-def test_a_sign_up_founds_one_too(client: Client) -> None:
+def test_createsuperuser_takes_a_password_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+    call_command("createsuperuser", username="root", email="", interactive=False)
+    root = User.objects.get(username="root")
+    assert (root.is_superuser, root.check_password(PASSWORD)) == (True, True)
+
+
+def test_a_sign_up_founds_one_too(client: Client, settings) -> None:
+    settings.SIGNUP = True
     answer = client.post("/accounts/signup/", {"username": "carol", "password1": PASSWORD, "password2": PASSWORD})
     assert answer.status_code == 302
     assert caller_for(User.objects.get(username="carol")).organization.name == "carol"

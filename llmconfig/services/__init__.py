@@ -18,6 +18,7 @@ from llmconfig.services.connection import (
     note_result,
     require_working,
     test_config,
+    test_new_configs,
     test_unsaved_config,
 )
 from llmconfig.services.demo import ensure_demo_config
@@ -66,6 +67,7 @@ __all__ = [
     "resolve_target",
     "revoke_token",
     "test_config",
+    "test_new_configs",
     "test_unsaved_config",
     "tokens_for",
     "update_config",

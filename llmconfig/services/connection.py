@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack
 
 from django.utils import timezone
 
@@ -21,12 +22,14 @@ from llmconfig.tenancy.errors import Invalid
 from llmconfig.vault import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
     from uuid import UUID
 
     from llmconfig.llm import Credentials, Provider, Secret
     from llmconfig.tenancy.caller import Caller
 
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
 DEADLINE_S: Final = 20.0
 _STATUS_OF: Final[Mapping[str, ConfigStatus]] = {
     "authentication_failed": ConfigStatus.INVALID,
@@ -79,6 +82,17 @@ def test_config(*, caller: Caller, id: UUID) -> ConnectionResult:
     return result
 
 
+def test_new_configs(configs: Sequence[UserLLMConfig]) -> list[ConnectionResult]:
+    """Test configs that were just saved, all at once, so that they take one deadline together. What goes wrong with one is its result."""
+    asked = [(config.provider_type, open_credentials(config), config.model) for config in configs]
+    for config in configs:
+        provider_of(config.provider_type).preload()
+    results = _run(_answers(asked))
+    for config, result in zip(configs, results, strict=True):
+        note_result(config, result)
+    return results
+
+
 def test_unsaved_config(*, caller: Caller, **fields: Unpack[ConfigFields]) -> ConnectionResult:
     """Test what a form holds; nothing is saved. Raises `Invalid` and `Forbidden` for what could not be saved either."""
     provider = check_new_config(caller=caller, **fields)
@@ -125,10 +139,14 @@ def _test_saved(config: UserLLMConfig) -> ConnectionResult:
 
 def _ask(provider: type[Provider], credentials: Credentials, model: str) -> ConnectionResult:
     provider.preload()
+    with waiting_place():
+        return _run(_answer(provider.slug, credentials, model))
+
+
+async def _answer(slug: str, credentials: Credentials, model: str) -> ConnectionResult:
     started = time.monotonic()
     try:
-        with waiting_place():
-            models = asyncio.run(_check(provider.slug, credentials, model))
+        models = await _check(slug, credentials, model)
     except ProviderError as error:
         return ConnectionResult(_ms_since(started), error_kind=error.kind, error_detail=error.message)
     return ConnectionResult(_ms_since(started), models=models)
@@ -141,8 +159,27 @@ class _Unawaited(ThreadPoolExecutor):
         super().shutdown(wait=False, cancel_futures=True)
 
 
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    async def alone() -> T:
+        asyncio.get_running_loop().set_default_executor(_Unawaited(thread_name_prefix="test-connection"))
+        return await work
+
+    return asyncio.run(alone())
+
+
+async def _answers(asked: Sequence[tuple[str, Credentials, str]]) -> list[ConnectionResult]:
+    answers = await asyncio.gather(*(_answer(*each) for each in asked), return_exceptions=True)
+    return [_failed(answer) if isinstance(answer, BaseException) else answer for answer in answers]
+
+
+def _failed(error: BaseException) -> ConnectionResult:
+    if not isinstance(error, Exception):
+        raise error
+    logger.error("A connection test broke", exc_info=error)
+    return ConnectionResult(0, error_kind="internal", error_detail="The test itself broke; the log says why. Test again in the settings.")
+
+
 async def _check(slug: str, credentials: Credentials, model: str) -> Sequence[ModelInfo]:
-    asyncio.get_running_loop().set_default_executor(_Unawaited(thread_name_prefix="test-connection"))
     client = build_provider(slug, credentials)
     try:
         async with asyncio.timeout(DEADLINE_S):

@@ -31,14 +31,15 @@ _SOURCES: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
     ),
     ("ollama", "Ollama", {_URL: "OLLAMA_HOST"}),
 )
+_SUFFIX: Final = " (from the environment)"
 _OLLAMA_PORT: Final = 11434
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of one key. problem: why there is no config, a whole sentence."""
+    """What became of one key. label: whose it is; problem: why there is no config, a whole sentence."""
 
-    name: str
+    label: str
     config: UserLLMConfig | None = None
     problem: str = ""
 
@@ -51,10 +52,11 @@ def import_env_keys(*, user: User, variables: Mapping[str, str]) -> list[Importe
 
 
 def _import(caller: Caller, fields: ConfigFields) -> Imported:
+    label = fields["name"].removesuffix(_SUFFIX)
     try:
-        return Imported(fields["name"], create_config(caller=caller, **fields))
+        return Imported(label, create_config(caller=caller, **fields))
     except ServiceError as error:
-        return Imported(fields["name"], problem=error.detail)
+        return Imported(label, problem=error.detail)
 
 
 def _found(variables: Mapping[str, str]) -> Iterator[ConfigFields]:
@@ -63,7 +65,7 @@ def _found(variables: Mapping[str, str]) -> Iterator[ConfigFields]:
         values = {field: variables[variable].strip() for field, variable in names.items() if variables.get(variable)}
         if next(iter(names)) not in values:
             continue
-        fields = ConfigFields(name=f"{label} (from the environment)", provider_type=provider_type)
+        fields = ConfigFields(name=label + _SUFFIX, provider_type=provider_type)
         if _KEY in values:
             fields["api_key"] = Secret(values[_KEY])
         if _URL in values:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.fakes.anthropic import FakeAnthropic
 from tests.routekit.stack import Stack, free_port, gone, processes_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
@@ -94,6 +95,25 @@ def test_one_supervisor_a_home(running):
     assert second.wait() == 1
     second.wait_for(f"already runs on {running.home}, as process {running.pid}")
     assert status(running.url + "/healthz") == 200
+
+
+def test_keys_of_the_environment_are_tested_at_the_first_start(tmp_path):
+    with FakeAnthropic() as vendor:
+        keys = {
+            "ANTHROPIC_API_KEY": "sk-ant-alice-0123456789-wxyz",
+            "ANTHROPIC_BASE_URL": vendor.base_url,
+            "OPENAI_API_KEY": "sk-openai-alice-0123456789",
+            "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
+        }
+        stack = Stack(tmp_path / "home", **keys, ROUTEKIT_PRIVATE_HOSTS=f"{vendor.host},127.0.0.1:1")
+        try:
+            stack.wait_for("^Ready:")
+        finally:
+            stack.close()
+
+    stack.wait_for("^Testing the keys of Anthropic, OpenAI…$")
+    stack.wait_for("^Anthropic: works, 2 models$")
+    stack.wait_for("^OpenAI: saved, but: ")
 
 
 def test_stops_everything_and_keeps_its_data(tmp_path):

@@ -111,6 +111,34 @@ def test_a_name_that_is_never_resolved_does_not_hold_the_thread_past_the_deadlin
     assert left.wait(3)
 
 
+def test_new_configs_share_one_deadline(alice: Person, vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "DEADLINE_S", 1.0)
+
+    async def hang(client: object, model: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("llmconfig.providers.anthropic.AnthropicProvider.check", hang)
+    began = time.monotonic()
+    results = services.test_new_configs([make(alice, vendor, name=name) for name in "abc"])
+    assert [result.error_kind for result in results] == ["timeout"] * 3
+    assert time.monotonic() - began < 2.5
+
+
+def test_a_test_of_a_new_config_that_breaks_is_its_own_result(
+    alice: Person, vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def breaks(client: object, model: str) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("llmconfig.providers.openai_compatible.OpenAICompatibleProvider.check", breaks)
+    other = services.create_config(caller=alice.caller, provider_type="openai_compatible", base_url=vendor.base_url, name="other")
+    broken, works = services.test_new_configs([other, make(alice, vendor)])
+    assert (broken.error_kind, works.ok) == ("internal", True)
+    assert "ZeroDivisionError" in caplog.text
+    other.refresh_from_db()
+    assert (other.status, other.status_detail) == ("untested", broken.error_detail)
+
+
 def test_a_missing_key_is_told_without_a_call(alice: Person, vendor: FakeVendor, settings) -> None:
     config = make(alice, vendor)
     services.update_config(caller=alice.caller, id=config.pk, base_url="https://elsewhere.example.com")

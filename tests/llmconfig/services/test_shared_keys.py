@@ -9,9 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from llmconfig.models import UserLLMConfig
-from llmconfig.services import import_env_keys, open_credentials
+from llmconfig.services import import_env_keys, models_for, open_credentials
 
 if TYPE_CHECKING:
+    from tests.fakes.server import FakeVendor
     from tests.llmconfig.people import Person
 
 pytestmark = pytest.mark.django_db
@@ -43,22 +44,46 @@ def test_a_second_time_imports_nothing(alice: Person) -> None:
     assert import_env_keys(user=alice.user, variables={}) == []
 
 
-def test_the_command(alice: Person, settings) -> None:
-    settings.PROVIDER_KEYS = lambda: {"ANTHROPIC_API_KEY": CANARY}
+def test_the_command_tests_what_it_makes(alice: Person, vendor: FakeVendor, settings) -> None:
+    settings.PROVIDER_KEYS = lambda: {"ANTHROPIC_API_KEY": CANARY, "ANTHROPIC_BASE_URL": vendor.base_url}
     out = StringIO()
     call_command("import_env_keys", "--user", "alice", stdout=out)
     call_command("import_env_keys", "--user", "alice", stdout=out)
-    assert out.getvalue() == "Imported Anthropic (from the environment) …wxyz\nNothing to import.\n"
+    assert out.getvalue() == "Testing the keys of Anthropic…\nAnthropic: works, 2 models\nNothing to import.\n"
+    assert UserLLMConfig.objects.get().status == "valid"
+    assert [row["model"] for row in models_for(alice.caller)] == vendor.models
     with pytest.raises(CommandError):
         call_command("import_env_keys", "--user", "nobody")
 
 
-def test_what_is_refused_is_told_and_stops_no_other(alice: Person, settings, capsys: pytest.CaptureFixture[str]) -> None:
-    settings.PROVIDER_KEYS = lambda: {"ANTHROPIC_API_KEY": "two words", "OPENAI_API_KEY": "sk-openai-0123456789"}
+def test_a_key_that_fails_its_test_is_saved_and_stops_no_other(alice: Person, vendor: FakeVendor, settings) -> None:
+    settings.PRIVATE_HOSTS = [vendor.host, "127.0.0.1:1"]
+    settings.PROVIDER_KEYS = lambda: {
+        "ANTHROPIC_API_KEY": "sk-ant-wrong-0123456789",
+        "ANTHROPIC_BASE_URL": vendor.base_url,
+        "OPENAI_API_KEY": "sk-openai-0123456789",
+        "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
+    }
+    out = StringIO()
+    call_command("import_env_keys", "--user", "alice", stdout=out)
+    _, anthropic, openai = out.getvalue().splitlines()
+    assert anthropic.startswith("Anthropic: saved, but: Anthropic refused this key (401)")
+    assert openai.startswith("OpenAI: saved, but: ")
+    assert sorted(UserLLMConfig.objects.values_list("provider_type", "status")) == [("anthropic", "invalid"), ("openai", "untested")]
+
+
+def test_what_is_refused_is_told_and_stops_no_other(
+    alice: Person, vendor: FakeVendor, settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.PROVIDER_KEYS = lambda: {
+        "ANTHROPIC_API_KEY": CANARY,
+        "ANTHROPIC_BASE_URL": vendor.base_url,
+        "OPENAI_API_KEY": "two words",
+    }
     call_command("import_env_keys", "--user", "alice")
-    assert UserLLMConfig.objects.get().provider_type == "openai"
+    assert UserLLMConfig.objects.get().provider_type == "anthropic"
     told = capsys.readouterr()
-    assert "Not imported: Anthropic (from the environment). An API key is one line" in told.err
+    assert "OpenAI: not imported. An API key is one line" in told.err
     assert "two words" not in told.err
 
 
@@ -74,7 +99,8 @@ def test_what_is_refused_is_told_and_stops_no_other(alice: Person, settings, cap
 def test_an_ollama_host(alice: Person, settings, host: str, url: str) -> None:
     settings.PRIVATE_HOSTS = ["127.0.0.1:11434"]
     [imported] = import_env_keys(user=alice.user, variables={"OLLAMA_HOST": host})
-    assert (imported.name, imported.config.base_url) == ("Ollama (from the environment)", url)
+    assert (imported.label, imported.config.base_url) == ("Ollama", url)
+    assert imported.config.name == "Ollama (from the environment)"
 
 
 @pytest.mark.parametrize("host", ["http://ollama.internal:no-port", "http://[fd00::7"])

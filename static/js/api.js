@@ -44,7 +44,9 @@ export async function errorOf(response) {
   return error;
 }
 
+/** "signin" on the document: the page is about to be left, for a listener to keep what would be lost. */
 function toSignIn() {
+  document.dispatchEvent(new Event("signin"));
   const next = encodeURIComponent(location.pathname);
   location.assign(`${document.documentElement.dataset.login}?next=${next}`);
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PASSWORD
+from tests.browser.steps import KEY, add_config, say, sign_in
 from tests.fakes.script import Answer, Call
 
 if TYPE_CHECKING:
@@ -17,29 +17,6 @@ if TYPE_CHECKING:
     from tests.fakes.anthropic import FakeAnthropic
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("stack")]
-KEY = "sk-ant-alice-0123456789-wxyz"
-
-
-def sign_in(page: Page) -> None:
-    page.goto("/")
-    page.get_by_label("user name").fill("admin")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("textbox", name="Message")).to_be_enabled()
-
-
-def add_config(page: Page, vendor: FakeAnthropic, *, name: str = "Fake", model: str | None = None) -> None:
-    """What the settings page does, in one call. model: the vendor's first by default."""
-    token = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "csrftoken")
-    model = vendor.models[0] if model is None else model
-    body = {"name": name, "provider_type": "anthropic", "api_key": KEY, "base_url": vendor.base_url, "model": model}
-    answer = page.request.post("/api/user/llm-config", data=body, headers={"X-CSRFToken": token, "Referer": page.url})
-    assert answer.status == 201, answer.text()
-
-
-def say(page: Page, text: str) -> None:
-    page.get_by_role("textbox", name="Message").fill(text)
-    page.keyboard.press("Enter")
 
 
 def test_sign_in_add_config_test_connection_chat_with_tools_switch_model(page: Page, vendor: FakeAnthropic) -> None:

@@ -99,6 +99,15 @@ export function createComposer({ onSend, onStop }) {
       show();
       if (hadFocus && !value) area.focus();
     },
+    get text() {
+      return area.value;
+    },
+    /** Gives back what was written before, unless something else is being written. */
+    restore(text) {
+      if (area.value) return;
+      area.value = text;
+      fit();
+    },
     fill(text) {
       area.value = text;
       fit();

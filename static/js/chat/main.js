@@ -9,13 +9,14 @@ import { runBadge } from "../words.js";
 import { configs, defaultModel, enabledServices, isDemoProvider, loadCatalog, modelOf } from "./catalog.js";
 import { createComposer } from "./composer.js";
 import { createConversations } from "./conversations.js";
+import { createDraft } from "./draft.js";
 import { createInspector } from "./inspector.js";
 import { createModelMenu } from "./model-menu.js";
 import { createServicesMenu } from "./services-menu.js";
 import { Thread } from "./thread.js";
 import { createTranscript } from "./transcript.js";
 
-const { home, providers: providersUrl, services: servicesUrl, conversation: first } = $("#chat").dataset;
+const { home, providers: providersUrl, services: servicesUrl, conversation: first, user } = $("#chat").dataset;
 const MILESTONES = /^(queued|waiting_approval|completed|failed|cancelled)$/;
 
 let painted = { status: null, attempts: 0 };
@@ -87,8 +88,9 @@ const transcript = createTranscript(
   },
   { onSeen: (key) => thread.entries.some((entry) => entry.key === key && entry !== thread.active) && thread.readRow(key) },
 );
+const draft = createDraft(user);
 const composer = createComposer({
-  onSend: (text) => attempt(() => thread.send(text)),
+  onSend: (text) => attempt(() => thread.send(text).then(draft.clear)),
   onStop: () => thread.stop().catch((error) => toastError("The run was not stopped", error)),
 });
 const inspector = createInspector({ runs: () => thread.entries.map((entry) => entry.run).filter(Boolean) });
@@ -109,6 +111,7 @@ function open(id) {
   showHead();
   showMenus();
   showFirstSteps();
+  composer.restore(draft.take(id));
   composer.focus();
   return opening;
 }
@@ -161,6 +164,7 @@ $("#new-conversation").addEventListener("click", () => {
 });
 for (const prompt of document.querySelectorAll("[data-prompt]")) prompt.addEventListener("click", () => composer.fill(prompt.textContent.trim()));
 ready($("#conversations"));
+document.addEventListener("signin", () => draft.keep(thread.id, composer.text));
 window.addEventListener("popstate", () => open(addressed()));
 
 conversations.select(first || null);

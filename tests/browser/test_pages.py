@@ -1,0 +1,77 @@
+"""What the pages do away from the main job: expired sign-ins, missing conversations, other tabs, silence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PASSWORD
+from tests.browser.steps import say, sign_in
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("stack")]
+
+
+def message(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Message")
+
+
+def add_user(page: Page, name: str) -> None:
+    page.goto("/admin/llmconfig/user/add/")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password:", exact=True).fill(PASSWORD)
+    page.get_by_label("Password confirmation").fill(PASSWORD)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+
+
+def expire(page: Page) -> None:
+    page.context.clear_cookies(name="routekit_session")
+
+
+def test_what_was_written_when_the_sign_in_expired_comes_back_once(page: Page) -> None:
+    sign_in(page)
+    expire(page)
+    say(page, "Which tickets are open?")
+    expect(page.get_by_label("user name")).to_be_visible()
+    sign_in(page, at=None)
+    expect(message(page)).to_have_value("Which tickets are open?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("log").get_by_role("cell", name="T-1030")).to_be_visible()
+    expect(message(page)).to_have_value("")
+    page.goto("/")
+    expect(message(page)).to_be_enabled()
+    expect(message(page)).to_have_value("")
+
+
+def test_it_comes_back_in_its_conversation_alone(page: Page) -> None:
+    sign_in(page)
+    say(page, "Which tickets are open?")
+    expect(page.get_by_role("log").get_by_role("cell", name="T-1030")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop the answer")).to_be_hidden()
+    conversation = page.url
+    expire(page)
+    say(page, "And whose are they?")
+    expect(page.get_by_label("user name")).to_be_visible()
+    sign_in(page)  # at another page than the one left
+    expect(message(page)).to_have_value("")
+    page.goto(conversation)
+    expect(message(page)).to_have_value("And whose are they?")
+
+
+def test_nobody_else_gets_it(page: Page) -> None:
+    sign_in(page)
+    add_user(page, "bob")
+    page.goto("/")
+    expect(message(page)).to_be_enabled()
+    expire(page)
+    say(page, "For the admin alone")
+    expect(page.get_by_label("user name")).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 1
+    sign_in(page, "bob", at=None)
+    expect(message(page)).to_have_value("")
+    assert page.evaluate("sessionStorage.length") == 0

@@ -75,3 +75,14 @@ def test_nobody_else_gets_it(page: Page) -> None:
     sign_in(page, "bob", at=None)
     expect(message(page)).to_have_value("")
     assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_conversation_that_does_not_exist_takes_no_message(page: Page) -> None:
+    sign_in(page)
+    page.goto("/c/00000000-0000-4000-8000-000000000000/")
+    expect(page.get_by_role("alert")).to_contain_text("There is no such conversation.")
+    expect(page.locator("#send")).not_to_have_attribute("data-wait", "")
+    expect(message(page)).to_be_disabled()
+    expect(page.locator("#send")).to_be_disabled()
+    page.get_by_role("button", name="New conversation").click()
+    expect(message(page)).to_be_enabled()

@@ -12,6 +12,7 @@ export function createComposer({ onSend, onStop }) {
   const stop = $("#stop");
   let running = false;
   let sending = false;
+  let missing = false;
 
   function show() {
     stop.hidden = !running;
@@ -89,6 +90,7 @@ export function createComposer({ onSend, onStop }) {
     /** Once the page knows its conversation: a message sent earlier would be painted over. */
     enable() {
       ready(form);
+      area.disabled = send.disabled = missing;
       if (document.activeElement === document.body) focus(); // never out of a menu that is already open
     },
     setRunning(value) {
@@ -107,6 +109,12 @@ export function createComposer({ onSend, onStop }) {
       if (area.value) return;
       area.value = text;
       fit();
+    },
+    /** A conversation that does not exist takes no message. */
+    setMissing(value) {
+      if (missing === value) return;
+      missing = value;
+      if (!area.hasAttribute("data-wait")) area.disabled = send.disabled = value;
     },
     fill(text) {
       area.value = text;

@@ -39,6 +39,7 @@ function showMenus() {
 function changed() {
   transcript.render(thread);
   composer.setRunning(Boolean(thread.active));
+  composer.setMissing(thread.missing);
   const { last } = thread;
   const now = { status: last?.turn.status ?? null, attempts: last?.turn.attempts.length ?? 0, run: last?.run ?? null };
   if (now.status !== painted.status || now.run !== painted.run) {

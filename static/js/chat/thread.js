@@ -34,6 +34,7 @@ export class Thread {
   entries = [];
   notes = [];
   nextModel = null;
+  missing = false;
   #choice = {};
   #following = null;
   #settling = Promise.resolve();
@@ -67,7 +68,7 @@ export class Thread {
     this.#following?.abort();
     const opening = new AbortController();
     this.#following = opening;
-    Object.assign(this, { id, conversation: null, entries: [], notes: [], nextModel: null });
+    Object.assign(this, { id, conversation: null, entries: [], notes: [], nextModel: null, missing: false });
     this.#choice = {};
     if (!id) return this.changed(this);
     try {
@@ -80,8 +81,8 @@ export class Thread {
       if (conversation.active_run) await this.#resume(conversation.active_run, signal);
     } catch (error) {
       if (opening.signal.aborted || error.name === "AbortError") return undefined;
-      const missing = error.status === 404;
-      const text = missing ? "There is no such conversation. It may have been deleted, or it is somebody else’s." : error.message;
+      this.missing = error.status === 404;
+      const text = this.missing ? "There is no such conversation. It may have been deleted, or it is somebody else’s." : error.message;
       this.note("load", "bad", "circle-alert", text);
     }
     return undefined;

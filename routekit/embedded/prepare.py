@@ -23,6 +23,7 @@ from routekit.embedded.faults import StartError
 if TYPE_CHECKING:
     from llmconfig.tenancy.models import User
 
+ADMIN = "admin"
 OLLAMA_PORT = 11434
 DEMO_STARTS_WITHIN_S = 10.0
 
@@ -106,11 +107,32 @@ def _make_admin() -> User:
     from routekit import env  # noqa: PLC0415
     from routekit.embedded.home import write_private  # noqa: PLC0415
 
+    if env.ADMIN_PASSWORD:
+        _check_admin_password(env.ADMIN_PASSWORD)
     password = env.ADMIN_PASSWORD or secrets.token_urlsafe(12)
     with transaction.atomic():
-        admin = accounts.create_user_with_organization(username="admin", password=password, is_superuser=True)
-        write_private(env.HOME / "first-admin.txt", f"Sign in: admin / {password}\n")
+        admin = accounts.create_user_with_organization(username=ADMIN, password=password, is_superuser=True)
+        write_private(env.HOME / "first-admin.txt", f"Sign in: {ADMIN} / {password}\n")
     return admin
+
+
+def _check_admin_password(password: str) -> None:
+    """As strong as anybody's, where the network can try it."""
+    from django.contrib.auth.password_validation import validate_password  # noqa: PLC0415
+    from django.core.exceptions import ValidationError  # noqa: PLC0415
+
+    from llmconfig.tenancy.models import User  # noqa: PLC0415
+    from routekit import env  # noqa: PLC0415
+    from routekit.embedded.ports import LOOPBACK  # noqa: PLC0415
+
+    try:
+        validate_password(password, User(username=ADMIN))
+    except ValidationError as error:
+        why = " ".join(error.messages)
+        if env.HOST not in LOOPBACK:
+            todo = "Choose another, or unset it for a random one; the network can reach this HOST."
+            raise StartError(f"ROUTEKIT_ADMIN_PASSWORD is weak. {why}", todo) from None
+        _say(f"Warning: ROUTEKIT_ADMIN_PASSWORD is weak. {why} It is taken because HOST is this machine alone.")
 
 
 def _import_keys(admin: User) -> None:

@@ -12,7 +12,9 @@ import sys
 
 import pytest
 
+from routekit import env
 from routekit.embedded import child, leftovers, ports, prepare, probe, supervisor
+from routekit.embedded.faults import StartError
 from routekit.embedded.home import Home, write_private
 from routekit.embedded.valkey import Valkey
 from tests.routekit.stack import ROOT
@@ -167,6 +169,27 @@ def test_the_demo_keeps_its_port_until_another_program_takes_it():
 )
 def test_the_address_of_ollama(value, address):
     assert prepare._ollama_address(value) == address
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "routekit.internal"])  # noqa: S104
+@pytest.mark.parametrize("password", ["short", "password1234"])
+def test_a_weak_admin_password_is_refused_where_the_network_can_try_it(monkeypatch, host, password):
+    monkeypatch.setattr(env, "HOST", host)
+
+    with pytest.raises(StartError, match=r"^ROUTEKIT_ADMIN_PASSWORD is weak\. ") as refused:
+        prepare._check_admin_password(password)
+
+    assert f"{password} " not in str(refused.value)
+
+
+def test_a_weak_admin_password_is_warned_about_on_this_machine(monkeypatch, capsys):
+    monkeypatch.setattr(env, "HOST", "127.0.0.1")
+
+    prepare._check_admin_password("short")
+    prepare._check_admin_password("alice-has-a-long-password")
+
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("Warning: ROUTEKIT_ADMIN_PASSWORD is weak. This password is too short")
 
 
 async def test_a_probe_of_nothing_says_so():

@@ -206,6 +206,15 @@ def test_a_deployments_keys_are_refused(tmp_path):
     assert "Traceback" not in stack.said()
 
 
+def test_a_weak_admin_password_is_named_before_anything_listens(tmp_path):
+    stack = Stack(tmp_path / "home", HOST="0.0.0.0", ROUTEKIT_ADMIN_PASSWORD="hunter2")  # noqa: S104
+
+    assert stack.wait(40) == 1
+    stack.wait_for("^ROUTEKIT_ADMIN_PASSWORD is weak. This password is too short")
+    assert "hunter2" not in stack.said()
+    assert "Traceback" not in stack.said()
+
+
 def test_a_lost_key_is_not_replaced(tmp_path):
     home = tmp_path / "home"
     (home / "keys").mkdir(parents=True)

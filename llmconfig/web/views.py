@@ -1,4 +1,4 @@
-"""The providers page: a shell whose data the browser reads from the REST API."""
+"""The providers page, a shell whose data the browser reads from the REST API; and what to do about a forgotten password."""
 
 from __future__ import annotations
 
@@ -18,3 +18,9 @@ if TYPE_CHECKING:
 @ensure_csrf_cookie
 def providers(request: HttpRequest) -> HttpResponse:
     return render(request, "settings/providers.html", {"section": "providers"})
+
+
+@require_safe
+def password_reset(request: HttpRequest) -> HttpResponse:
+    """In place of allauth's, which promises a mail: routekit sends none."""
+    return render(request, "account/password_reset.html")

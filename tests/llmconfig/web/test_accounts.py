@@ -27,3 +27,12 @@ def test_opened_by_the_operator_anyone_may_sign_up(client: Client, settings) -> 
     assert "Sign-up is closed" not in client.get("/accounts/signup/").content.decode()
     client.post("/accounts/signup/", SIGN_UP)
     assert User.objects.get().username == "mallory"
+
+
+@pytest.mark.parametrize("rest", ["", "done/", "key/1-abc/"])
+def test_a_forgotten_password_promises_no_mail(client: Client, rest: str) -> None:
+    assert 'href="/accounts/password/reset/"' in client.get("/accounts/login/").content.decode()
+    page = client.get(f"/accounts/password/reset/{rest}").content.decode()
+    assert "Ask an admin of this installation for a new one" in page
+    assert "mail" not in page
+    assert client.post(f"/accounts/password/reset/{rest}", {"email": "alice@example.com"}).status_code == 405

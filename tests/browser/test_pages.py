@@ -86,3 +86,13 @@ def test_a_conversation_that_does_not_exist_takes_no_message(page: Page) -> None
     expect(page.locator("#send")).to_be_disabled()
     page.get_by_role("button", name="New conversation").click()
     expect(message(page)).to_be_enabled()
+
+
+def test_the_api_reference_keeps_to_its_content_policy(page: Page) -> None:
+    said: list[str] = []
+    page.on("console", lambda line: said.append(line.text))
+    page.goto("/api/docs/")
+    expect(page.get_by_role("heading", name="routekit")).to_be_visible()
+    page.locator(".opblock-summary-control").first.click()
+    expect(page.locator(".opblock-body").first).to_be_visible()
+    assert said == []

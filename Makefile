@@ -1,7 +1,8 @@
 # routekit. `make up` starts it; `make help` lists the rest.
 PYTHON ?= python3
 PY := .venv/bin/python
-ENSURE := @command -v $(PYTHON) >/dev/null || { echo "routekit needs Python 3.11 or newer, and $(PYTHON) is not on PATH. Install it and run make again." >&2; exit 1; };
+ENSURE := @command -v $(PYTHON) >/dev/null || { echo "routekit needs Python 3.11 or newer, and $(PYTHON) is not on PATH. Install it and run make again." >&2; exit 1; }; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 6))' || { echo "routekit needs Python 3.11 or newer, which $(PYTHON) is not. Install it and run make again, or name it: make PYTHON=/path/to/python3." >&2; exit 1; };
 # Django commands of `check` see a deployment's settings; none of them opens a connection.
 DEPLOYED := SECRET_KEY=check-only-7f3a9c51e8d24b60a1c9e57d0b4f86a2d93c15e7 KEK=check-only-b82e4f09d6c37a15f0e4a96b2d DATABASE_URL=sqlite:///:memory: \
 	ALLOWED_HOSTS=routekit.example ROUTEKIT_HOME=.routekit-check

@@ -31,6 +31,24 @@ def test_an_old_python_is_told_what_to_install(monkeypatch, capsys):
     assert "routekit needs Python 3.11 or newer; this is Python" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("stub", "words"),
+    [(None, "is not on PATH"), ("echo Unknown option: -I >&2; exit 2", "which {} is not"), ("exit 127", "which {} is not")],
+)
+def test_a_python_that_cannot_even_read_it_is_named(tmp_path, stub, words):
+    python = tmp_path / "python2.7"
+    if stub:
+        python.write_text(f"#!/bin/sh\n{stub}\n")
+        python.chmod(0o755)
+
+    done = subprocess.run(["make", "up", f"PYTHON={python}"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode != 0
+    assert "routekit needs Python 3.11 or newer" in done.stderr
+    assert words.format(python) in done.stderr
+    assert "bootstrap" not in done.stderr
+
+
 def test_an_old_python_gives_way_to_a_new_one_on_the_path(monkeypatch, tmp_path):
     stub = tmp_path / "python3"
     stub.write_text("#!/bin/sh\nexit 1\n")

@@ -8,6 +8,7 @@ weak key stops the start with its name. Setting SECRET_KEY or KEK leaves the emb
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -37,7 +38,7 @@ _env = _Environment()
 
 HOME: Final = Path(_env.str("ROUTEKIT_HOME", default=str(BASE_DIR / ".routekit"))).absolute()
 EMBEDDED: Final = (HOME / "embedded.json").is_file() and not any(
-    name in _env for name in ("SECRET_KEY", "SECRET_KEY_FILE", "KEK", "KEK_FILE")
+    name in os.environ for name in ("SECRET_KEY", "SECRET_KEY_FILE", "KEK", "KEK_FILE")
 )
 
 

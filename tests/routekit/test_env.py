@@ -108,6 +108,17 @@ def test_what_cannot_be_read_is_named(tmp_path, name, value):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("name", ["SECRET_KEY_FILE", "KEK_FILE"])
+def test_a_file_that_is_not_there_is_named_with_its_variable_beside_an_embedded_home_too(tmp_path, name):
+    (tmp_path / "embedded.json").write_text("{}")
+    values = {key: kept for key, kept in STRONG.items() if f"{key}_FILE" != name}
+
+    done = manage("check", home=tmp_path, **{**values, name: "/no/such/file"})
+
+    assert done.returncode == 1
+    assert f"routekit cannot start: {name} names a file that cannot be read" in done.stderr
+
+
 def test_facts_of_the_embedded_mode_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "keys").mkdir()
     for name in ("secret_key", "kek"):

@@ -8,10 +8,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PASSWORD
-from tests.browser.steps import say, sign_in
+from tests.browser.steps import add_config, say, sign_in
+from tests.fakes.script import Failure
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
+
+    from tests.fakes.anthropic import FakeAnthropic
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
@@ -96,3 +99,18 @@ def test_the_api_reference_keeps_to_its_content_policy(page: Page) -> None:
     page.locator(".opblock-summary-control").first.click()
     expect(page.locator(".opblock-body").first).to_be_visible()
     assert said == []
+
+
+def test_an_attempt_that_failed_before_any_usage_has_none(page: Page, vendor: FakeAnthropic) -> None:
+    sign_in(page)
+    add_config(page, vendor)
+    page.reload()
+    expect(page.locator("#model-name")).to_have_text(vendor.models[0])
+    vendor.script(Failure(401))
+    say(page, "Hello")
+    turn = page.get_by_role("article", name="Assistant")
+    expect(turn).to_contain_text("The run failed.")
+    turn.get_by_role("button", name="Inspect this run").click()
+    expect(page.locator("#inspector-body .attempt .detail")).to_have_text("no usage")
+    expect(page.locator("#inspector-body dl")).to_contain_text("Costnone")
+    expect(turn.locator("footer")).not_to_contain_text("unknown")

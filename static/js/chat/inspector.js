@@ -6,6 +6,7 @@ import { $, button, h, icon, note, svg } from "../dom.js";
 import { clock, count, duration, money, tokens } from "../format.js";
 import { providerMark, runBadge } from "../words.js";
 import { toolName } from "./catalog.js";
+import { isUnused } from "./stored.js";
 import { isOver } from "./turn.js";
 
 const WIDTH = 179;
@@ -23,18 +24,16 @@ function attemptRow(attempt, from, whole) {
   const failed = attempt.status === "failed" || Boolean(attempt.error_kind);
   const result = failed ? h("span", { class: "num bad" }, (attempt.error_kind ?? "failed").replaceAll("_", " ")) : h("span", { class: "num" }, attempt.latency_ms == null ? "" : duration(attempt.latency_ms));
   const cached = attempt.usage?.cache_read_tokens ? `, ${count(attempt.usage.cache_read_tokens)} from cache` : "";
-  const details = [
-    `${count(read(attempt.usage))} in${cached}, ${count(attempt.usage?.output_tokens)} out`,
-    money(attempt.cost, attempt.currency ?? "USD"),
-    attempt.evidence,
-  ].filter(Boolean);
+  const details = isUnused(attempt)
+    ? ["no usage"]
+    : [`${count(read(attempt.usage))} in${cached}, ${count(attempt.usage?.output_tokens)} out`, money(attempt.cost, attempt.currency ?? "USD"), attempt.evidence];
   return h(
     "div",
     { class: "attempt", dataset: { provider: attempt.provider ?? "" } },
     providerMark(attempt.provider, true),
     h("span", { class: "clip" }, attempt.model),
     result,
-    h("span", { class: "detail" }, details.join(" · ")),
+    h("span", { class: "detail" }, details.filter(Boolean).join(" · ")),
     attempt.latency_ms != null && bar(from, attempt.latency_ms, whole, failed),
   );
 }
@@ -86,10 +85,11 @@ function timeline(row) {
 function sums(row) {
   const time = row.started_at && row.finished_at ? new Date(row.finished_at) - new Date(row.started_at) : null;
   const used = row.usage && read(row.usage) != null && row.usage.output_tokens != null ? read(row.usage) + row.usage.output_tokens : null;
+  const unused = isOver(row) && row.steps.every((step) => step.attempts.every(isUnused));
   const cells = [
-    ["Cost", row.cost == null ? "unknown" : money(row.cost, row.currency ?? "USD")],
+    ["Cost", unused ? "none" : row.cost == null ? "unknown" : money(row.cost, row.currency ?? "USD")],
     ["Time", time == null ? (isOver(row) ? "unknown" : "running") : duration(time)],
-    ["Tokens", tokens(used)],
+    ["Tokens", unused ? "none" : tokens(used)],
     ["Steps", String(row.steps.length)],
   ];
   return h("dl", { class: "totals" }, cells.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));

@@ -64,8 +64,13 @@ export function groupByRun(messages) {
   return groups;
 }
 
-/** Tokens in and out over all attempts; null where an attempt's are unknown. */
+/** An attempt that failed before its provider said anything has no usage; that of one that broke off later is unknown. */
+export const isUnused = ({ status, ttft_ms: firstToken, usage }) =>
+  status === "failed" && firstToken == null && Object.values(usage ?? {}).every((count) => count == null);
+
+/** Tokens in and out over all attempts; null where an attempt's are unknown, or where nothing was used. */
 export function totals(turn) {
+  if (turn.attempts.every(isUnused)) return null;
   const settledAttempts = turn.attempts.filter((attempt) => attempt.usage);
   if (turn.usage) return { input: sumOf(turn.usage), output: turn.usage.output_tokens ?? null, cost: turn.cost, currency: turn.currency };
   if (!settledAttempts.length || settledAttempts.length < turn.attempts.length) return null;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,12 +11,13 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import PASSWORD
 from tests.browser.steps import add_config, say, sign_in
-from tests.fakes.script import Failure
+from tests.fakes.script import Answer, Failure
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
     from tests.fakes.anthropic import FakeAnthropic
+    from tests.routekit.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
@@ -114,3 +117,23 @@ def test_an_attempt_that_failed_before_any_usage_has_none(page: Page, vendor: Fa
     expect(page.locator("#inspector-body .attempt .detail")).to_have_text("no usage")
     expect(page.locator("#inspector-body dl")).to_contain_text("Costnone")
     expect(turn.locator("footer")).not_to_contain_text("unknown")
+
+
+def test_a_run_of_which_nothing_is_heard_says_so(page: Page, stack: Stack, vendor: FakeAnthropic) -> None:
+    sign_in(page)
+    add_config(page, vendor, name="Slow")
+    page.reload()
+    expect(page.locator("#model-name")).to_have_text(vendor.models[0])
+    vendor.script(Answer(text=[f"word{number} " for number in range(40)], pace=0.1))
+    say(page, "Tell me a story")
+    log = page.get_by_role("log")
+    silence = log.get_by_text("Nothing new for some seconds.")
+    expect(log.get_by_text("word3")).to_be_visible()
+    worker = stack.pid_of("worker")
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        expect(silence).to_be_visible()
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    expect(silence).to_be_hidden()
+    expect(log.get_by_text("word39")).to_be_visible()

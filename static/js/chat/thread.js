@@ -8,6 +8,7 @@ import { groupByRun, turnOf, withRun } from "./stored.js";
 import { isOver, startTurn } from "./turn.js";
 
 const TITLE_LENGTH = 60;
+const QUIET_MS = 6000;
 
 function titleFrom(text) {
   const line = text.trim().split("\n", 1)[0];
@@ -24,6 +25,7 @@ function entryOf({ run, user, replies }, status) {
     provider: spoken?.provider ?? null,
     at: spoken?.created_at ?? user?.created_at ?? null,
     row: null,
+    quiet: false,
     seamBefore: null,
   };
 }
@@ -117,20 +119,30 @@ export class Thread {
     this.#following?.abort();
     const controller = new AbortController();
     this.#following = controller;
+    let silence;
+    // A slow model and a lost worker look alike from here: the stream is open, and nothing comes but pings.
+    const listen = () => {
+      clearTimeout(silence);
+      silence = setTimeout(() => controller.signal.aborted || this.#update(run, () => ({ quiet: true })), QUIET_MS);
+    };
     const onTurn = (turn, event) => {
       if (controller.signal.aborted) return;
-      this.#update(run, (entry) => ({ turn, startedAt: entry.startedAt ?? (fresh ? Date.now() : null), endedAt: isOver(turn) ? Date.now() : null }));
+      listen();
+      this.#update(run, (entry) => ({ turn, quiet: false, startedAt: entry.startedAt ?? (fresh ? Date.now() : null), endedAt: isOver(turn) ? Date.now() : null }));
       narrate(turn, event);
     };
     const onLine = (open) => {
       if (open) this.clearNote("line");
       else this.note("line", "warn", "unplug", "Connection lost. The run goes on; this page catches up when it is back.", "status");
     };
+    listen();
     try {
       await followRun({ run, conversation: this.id, fresh, signal: controller.signal, onTurn, onLine });
       if (!controller.signal.aborted) await Promise.all([this.readRow(run), this.#readConversation()]);
     } catch (error) {
       if (!controller.signal.aborted) this.note("line", "bad", "circle-alert", `This answer cannot be followed: ${error.message} Reload the page to see it.`);
+    } finally {
+      clearTimeout(silence);
     }
   }
 

@@ -76,8 +76,23 @@ function toolsView(first) {
   return { node, update };
 }
 
-function workingView(text) {
-  return { node: h("p", { class: "row small muted" }, icon("loader-circle", "spin"), text) };
+function workingView(first) {
+  const words = h("span");
+  const update = (text) => (words.textContent = text);
+  update(first);
+  return { node: h("p", { class: "row small muted" }, icon("loader-circle", "spin"), words), update };
+}
+
+const QUIET = "Nothing new for some seconds. Waiting for the model, or for another worker to take over…";
+
+/** What an unfinished turn says where nothing else moves; null while something does, or while a person is asked. */
+function waitingFor({ turn, quiet }) {
+  const last = turn.blocks.at(-1);
+  const writing = last?.done === false;
+  if (turn.status === "waiting_approval" || (writing && !quiet)) return null;
+  if (last?.kind === "tool" && ["running", "waiting", "unknown"].includes(last.state)) return null;
+  if (turn.status === "queued") return "Waiting for a worker";
+  return quiet ? QUIET : "Working";
 }
 
 const noticeView = ({ text }) => ({ node: note("warn", "info", text) });
@@ -85,7 +100,8 @@ const noticeView = ({ text }) => ({ node: note("warn", "info", text) });
 const SIMPLE = { notice: noticeView, text: textView, thinking: thinkingView, seam: seamView };
 
 /** What the turn shows now, in order; neighbouring tool calls form one list, what asks a person follows its list. */
-function segments(turn, onDecided) {
+function segments(entry, onDecided) {
+  const { turn } = entry;
   const items = [];
   let tools = null;
   for (const block of turn.blocks) {
@@ -102,9 +118,8 @@ function segments(turn, onDecided) {
     if (block.state === "waiting") items.push({ key: `decide:${block.id}`, value: block.approval, make: () => approvalCard(block, onDecided) });
     if (block.state === "unknown") items.push({ key: `resolve:${block.id}`, value: block.id, make: () => resolveCard(block, onDecided) });
   }
-  const last = turn.blocks.at(-1);
-  const silent = !last || last.done || last.kind === "seam" || (last.kind === "tool" && !["running", "waiting", "unknown"].includes(last.state));
-  if (silent && turn.status !== "waiting_approval") items.push({ key: "working", value: 0, make: () => workingView(turn.status === "queued" ? "Waiting for a worker" : "Working") });
+  const waiting = waitingFor(entry);
+  if (waiting) items.push({ key: "working", value: waiting, make: workingView });
   return items;
 }
 
@@ -184,7 +199,7 @@ export function turnView(first, actions) {
     }
     node.toggleAttribute("aria-busy", false);
     if (!isOver(turn)) node.setAttribute("aria-busy", "true");
-    show(segments(turn, actions.decided));
+    show(segments(entry, actions.decided));
     const nowEnd = `${turn.status}|${turn.error?.detail}|${turn.waiting?.reason}|${actions.isLast(entry)}`;
     if (end !== nowEnd) {
       end = nowEnd;

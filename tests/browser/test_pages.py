@@ -94,6 +94,30 @@ def test_a_conversation_that_does_not_exist_takes_no_message(page: Page) -> None
     expect(message(page)).to_be_enabled()
 
 
+def test_what_another_tab_does_is_seen_without_a_reload(page: Page) -> None:
+    sign_in(page)
+    say(page, "Which tickets are open?")
+    log = page.get_by_role("log")
+    expect(log.get_by_role("cell", name="T-1030")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop the answer")).to_be_hidden()
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.get_by_role("log").get_by_role("cell", name="T-1030")).to_be_visible()
+
+    say(page, "Close ticket T-1031")  # waits for an approval: a run under way
+    expect(page.locator(".decide")).to_contain_text("T-1031")
+    other.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(other.locator(".msg.user")).to_have_text(["Which tickets are open?", "Close ticket T-1031"])
+    other.get_by_role("button", name="Deny").click()
+    expect(page.locator(".decide")).to_be_hidden()
+    expect(page.get_by_role("button", name="Stop the answer")).to_be_hidden()
+    expect(other.get_by_role("button", name="Stop the answer")).to_be_hidden()
+
+    say(other, "How many customers are there?")  # and back, once it is over, by the clock
+    expect(page.locator(".msg.user")).to_have_count(3)
+    expect(other.locator(".msg.user")).to_have_count(3)
+
+
 def test_the_api_reference_keeps_to_its_content_policy(page: Page) -> None:
     said: list[str] = []
     page.on("console", lambda line: said.append(line.text))

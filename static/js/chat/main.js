@@ -17,6 +17,7 @@ import { Thread } from "./thread.js";
 import { createTranscript } from "./transcript.js";
 
 const { home, providers: providersUrl, services: servicesUrl, conversation: first, user } = $("#chat").dataset;
+const CATCH_UP_MS = 10_000;
 const MILESTONES = /^(queued|waiting_approval|completed|failed|cancelled)$/;
 
 let painted = { status: null, attempts: 0 };
@@ -166,6 +167,9 @@ $("#new-conversation").addEventListener("click", () => {
 for (const prompt of document.querySelectorAll("[data-prompt]")) prompt.addEventListener("click", () => composer.fill(prompt.textContent.trim()));
 ready($("#conversations"));
 document.addEventListener("signin", () => draft.keep(thread.id, composer.text));
+const catchUp = () => document.visibilityState === "visible" && thread.catchUp();
+document.addEventListener("visibilitychange", catchUp);
+setInterval(catchUp, CATCH_UP_MS);
 window.addEventListener("popstate", () => open(addressed()));
 
 conversations.select(first || null);

@@ -41,6 +41,7 @@ export class Thread {
   #following = null;
   #settling = Promise.resolve();
   #unsent = null;
+  #sending = 0;
 
   /** changed(thread): something to paint. updated(conversation): its row changed. created(conversation): it has just been made. */
   constructor({ changed, updated, created }) {
@@ -88,6 +89,28 @@ export class Thread {
       this.note("load", "bad", "circle-alert", text);
     }
     return undefined;
+  }
+
+  /** Takes in what another tab or a program did in this conversation meanwhile. Not while this page is at work itself. */
+  async catchUp() {
+    const { id, entries } = this;
+    const undisturbed = () => this.id === id && this.entries === entries && this.#sending === 0;
+    if (!this.conversation || this.active || !undisturbed()) return;
+    const { signal } = this.#following;
+    try {
+      const conversation = await get(`conversations/${id}`, { signal });
+      const newest = conversation.active_run ?? conversation.last_run;
+      if (!newest || entries.some((entry) => entry.run === newest.id)) return;
+      const messages = await all(`conversations/${id}/messages`, { signal });
+      if (!undisturbed()) return;
+      this.conversation = conversation;
+      this.entries = this.#entriesOf(messages).map((entry) => entries.find((known) => known.key === entry.key) ?? entry);
+      this.updated(conversation);
+      this.changed(this);
+      if (conversation.active_run) await this.#resume(conversation.active_run, signal);
+    } catch {
+      // the next time will do
+    }
   }
 
   #entriesOf(messages) {
@@ -165,13 +188,22 @@ export class Thread {
 
   /** Sends text; on an error nothing is lost and the error is thrown. Makes the conversation first if there is none. */
   async send(text) {
-    await this.#sendParts([{ type: "text", text }], text);
+    await this.#sendAlone([{ type: "text", text }], text);
   }
 
   /** Sends the last message again, after its run failed. */
   async retry() {
     const user = this.entries.findLast((entry) => entry.user)?.user;
-    if (user && !this.active) await this.#sendParts(user.parts, "");
+    if (user && !this.active) await this.#sendAlone(user.parts, "");
+  }
+
+  async #sendAlone(parts, text) {
+    this.#sending += 1;
+    try {
+      await this.#sendParts(parts, text);
+    } finally {
+      this.#sending -= 1;
+    }
   }
 
   async #sendParts(parts, text) {

@@ -7,14 +7,14 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from agent.mcp.definitions import ToolDefinition, is_usable_name, read_tool
+from agent.mcp.definitions import ToolDefinition, ToolListing, read_tool
 from agent.mcp.endpoint import Endpoint, Transport
 from agent.mcp.errors import ServiceTimeout, ServiceUnreachable, SessionForgotten
 from agent.mcp.limits import Limits
 from agent.mcp.outcome import ToolOutcome, read_result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mcp_types import CallToolResult
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint", "ServiceSession", "ToolOutcome", "Transport", "preload"]
 
 logger = logging.getLogger(__name__)
+_NAMED = 5  # of what is left out; status_detail has 500 characters
 
 
 def preload() -> None:
@@ -53,8 +54,8 @@ class ServiceSession:
         """Shared by all who wait for it: one of them giving up stops nobody else's."""
         await self._connected()
 
-    async def list_tools(self) -> list[ToolDefinition]:
-        """All tools, page by page, up to `Limits.tools` and `Limits.definition_bytes`; equal names count once, unusable ones not."""
+    async def list_tools(self) -> ToolListing:
+        """All tools, page by page, up to `Limits.tools` and `Limits.definition_bytes`; equal names count once, what is no tool not."""
         reused = self.is_connected
         try:
             return await self._list()
@@ -110,7 +111,7 @@ class ServiceSession:
         if self._connection is not None:
             self._connection.retire()
 
-    async def _list(self) -> list[ToolDefinition]:
+    async def _list(self) -> ToolListing:
         connection = await self._connected()
         try:
             async with asyncio.timeout(self._limits.list_seconds):
@@ -118,22 +119,37 @@ class ServiceSession:
         except TimeoutError:
             raise ServiceTimeout(f"{self.endpoint.place} did not list its tools in {self._limits.list_seconds:g} s.") from None
 
-    async def _collect(self, connection: Connection) -> list[ToolDefinition]:
+    async def _collect(self, connection: Connection) -> ToolListing:
         found: dict[str, ToolDefinition] = {}
+        no_tools: list[str] = []
         room, cursor = self._limits.definition_bytes, None
         for _ in range(self._limits.pages):
-            page = await connection.list_page(cursor)
+            page, strange = await connection.list_page(cursor)
+            no_tools += strange
             for tool in page.tools:
-                if not is_usable_name(tool.name):
-                    logger.warning("service %s has a tool that cannot be called: %r", self.endpoint.key, tool.name[:200])
-                    continue
                 definition, size = read_tool(tool)
                 room -= size
                 if room < 0 or len(found) >= self._limits.tools:
-                    logger.warning("service %s lists more tools than we take; the first %d are kept", self.endpoint.key, len(found))
-                    return list(found.values())
+                    return self._listing(found, no_tools, is_cut=True)
                 found.setdefault(definition.name, definition)
             cursor = page.next_cursor
             if cursor is None:
-                break
-        return list(found.values())
+                return self._listing(found, no_tools, is_cut=False)
+        return self._listing(found, no_tools, is_cut=True)
+
+    def _listing(self, found: Mapping[str, ToolDefinition], no_tools: Sequence[str], *, is_cut: bool) -> ToolListing:
+        listing = ToolListing(found.values())
+        cut = [f"It lists more tools than are taken: the first {len(found):,} are used."] if is_cut else []
+        listing.left_out = self.endpoint.scrub(" ".join([*_say_left_out(no_tools), *cut]))
+        if listing.left_out:
+            logger.warning("service %s: %s", self.endpoint.key, listing.left_out)
+        return listing
+
+
+def _say_left_out(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    shown = [repr(name) if name else "one without a name" for name in dict.fromkeys(names)]
+    more = [f"{len(shown) - _NAMED:,} more"] if len(shown) > _NAMED else []
+    what = "1 entry of its list is" if len(names) == 1 else f"{len(names):,} entries of its list are"
+    return [f"{what} left out, being no usable tool: {', '.join(shown[:_NAMED] + more)}."]

@@ -34,6 +34,7 @@ from pydantic import TypeAdapter
 from agent.mcp.bounds import BoundedTransport, Exchange, current
 from agent.mcp.errors import ServiceError, ServiceUnreachable
 from agent.mcp.faults import explain
+from agent.mcp.lenient import LEFT_OUT, leniently
 from llmconfig.llm import Timeouts
 from llmconfig.net import build_client
 from llmconfig.net.client import tls_context
@@ -108,8 +109,14 @@ class Connection:
             self.owner.cancel()
             await asyncio.wait({self.owner}, timeout=_CLOSING_SECONDS)
 
-    async def list_page(self, cursor: str | None) -> ListToolsResult:
-        return await self._request(lambda session: session.list_tools(params=PaginatedRequestParams(cursor=cursor)), calling=False)
+    async def list_page(self, cursor: str | None) -> tuple[ListToolsResult, list[str]]:
+        """A page of tools, and the names of what stood among them and is none."""
+
+        async def send(session: ClientSession) -> tuple[ListToolsResult, list[str]]:
+            page = await session.list_tools(params=PaginatedRequestParams(cursor=cursor))
+            return page, (page.meta or {}).get(LEFT_OUT, [])
+
+        return await self._request(send, calling=False)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> CallToolResult:
         """The SDK's `call_tool` is passed by: it validates results against the server's own schema, whose patterns could hold the
@@ -179,7 +186,7 @@ class Connection:
                     http = self._http()
                     stack.push_async_callback(http.aclose)
                     mode = "legacy" if self._endpoint.transport == "sse" else "auto"
-                    client = Client(self._transport(http), mode=mode, client_info=_US, cache=None)
+                    client = Client(leniently(self._transport(http)), mode=mode, client_info=_US, cache=None)
                     self._session = (await stack.enter_async_context(client)).session
                 exchange.on_failure = None
                 self._settled.set()

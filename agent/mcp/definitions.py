@@ -39,6 +39,12 @@ class ToolDefinition:
         return self.annotations.get("destructiveHint") is True
 
 
+class ToolListing(list[ToolDefinition]):
+    """The tools of a service. left_out: in words, what its list held besides; "" where that is nothing."""
+
+    left_out: str = ""
+
+
 def canonical(name: str, description: str, input_schema: JSONObject, annotations: Mapping[str, Any]) -> bytes:
     """The bytes that are hashed: JSON with sorted keys and no spaces."""
     parts = {"name": name, "description": description, "input_schema": input_schema, "annotations": annotations}

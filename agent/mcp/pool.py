@@ -10,7 +10,7 @@ from agent.mcp.errors import ServiceUnreachable
 
 if TYPE_CHECKING:
     from agent.mcp.client import Endpoint
-    from agent.mcp.definitions import ToolDefinition
+    from agent.mcp.definitions import ToolListing
     from agent.mcp.limits import Limits
     from llmconfig.net import EgressPolicy
 
@@ -71,7 +71,7 @@ class ServicePool:
         farewell.add_done_callback(self._farewells.discard)
 
 
-async def probe(endpoint: Endpoint, egress: EgressPolicy, *, limits: Limits | None = None) -> list[ToolDefinition]:
+async def probe(endpoint: Endpoint, egress: EgressPolicy, *, limits: Limits | None = None) -> ToolListing:
     """Try a service: one connect, one listing, everything closed again. Raises a ServiceError."""
     session = ServiceSession(endpoint, egress, limits)
     try:

@@ -11,6 +11,7 @@ from asgiref.sync import async_to_sync
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from agent.mcp.definitions import ToolListing
 from agent.mcp.errors import ServiceError, ServiceTimeout, ServiceUnauthorized, ServiceUnreachable
 from agent.models import Service, ServiceTool, ToolGrant
 from agent.services.endpoints import egress, endpoint_of
@@ -114,12 +115,13 @@ def delete_service(*, caller: Caller, service: Service) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a service said when it was asked for its tools: definitions, or why not. latency_ms includes connecting."""
+    """What a service said when it was asked for its tools: definitions and what was left out, or why not. latency_ms: with connecting."""
 
     asked_at: datetime
     latency_ms: int
     definitions: Sequence[ToolDefinition] = ()
     error: ServiceError | None = None
+    left_out: str = ""
 
 
 def refresh_tools(*, service: Service) -> dict[str, Any]:
@@ -134,18 +136,19 @@ def ask_tools(service: Service) -> Listing:
     began = timezone.now()
     if service.auth_type == Service.Auth.BEARER and not service.token:
         return Listing(began, 0, error=ServiceUnauthorized(f"{service.display_name} needs a token and has none."))
+    found, error = ToolListing(), None
     try:
         with waiting_place():
-            found, error = async_to_sync(probe)(endpoint_of(service), egress()), None
+            found = async_to_sync(probe)(endpoint_of(service), egress())
     except ServiceError as raised:
-        found, error = [], raised
+        error = raised
     except Unreadable:
-        found, error = [], ServiceUnauthorized(f"The token of {service.display_name} cannot be opened.")
-    return Listing(began, int((timezone.now() - began).total_seconds() * 1000), found, error)
+        error = ServiceUnauthorized(f"The token of {service.display_name} cannot be opened.")
+    return Listing(began, int((timezone.now() - began).total_seconds() * 1000), found, error, found.left_out)
 
 
 def record_listing(*, service: Service, listing: Listing) -> dict[str, Any]:
-    status, detail = _status_of(listing.error)
+    status, detail = _status_of(listing)
     with transaction.atomic():
         asked = Service.objects.filter(id=service.id, secret_version=service.secret_version)  # not one that changed meanwhile
         noted = asked.update(status=status, status_detail=detail[:500], last_tested_at=listing.asked_at)
@@ -160,10 +163,10 @@ def record_listing(*, service: Service, listing: Listing) -> dict[str, Any]:
     }
 
 
-def _status_of(error: ServiceError | None) -> tuple[Service.Status, str]:
-    match error:
+def _status_of(listing: Listing) -> tuple[Service.Status, str]:
+    match error := listing.error:
         case None:
-            return Service.Status.CONNECTED, ""
+            return Service.Status.CONNECTED, listing.left_out
         case ServiceUnauthorized():
             return Service.Status.UNAUTHORIZED, error.message
         case ServiceUnreachable() | ServiceTimeout():

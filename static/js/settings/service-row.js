@@ -2,6 +2,7 @@
 
 import { badge, busy, button, h, icon, moreMenu, note } from "../dom.js";
 import { ago } from "../format.js";
+import { reveal } from "../hidden.js";
 import { demoBadge, statusLine } from "../words.js";
 import { policySum, toolsTable } from "./tools-table.js";
 
@@ -26,8 +27,9 @@ function stateOf({ service, tools, latency }) {
   return latency == null ? line : [line, h("div", { class: "tiny muted" }, `${latency} ms`)];
 }
 
-/** Why the last try to reach it failed, until it is tested again. */
+/** Why the last try to reach it failed, or what of its list was left out, until it is tested again. */
 function trouble(service) {
+  if (service.is_enabled !== false && service.status === "connected" && service.status_detail) return note("warn", "info", ...reveal(service.status_detail));
   if (service.is_enabled === false || !["unreachable", "unauthorized", "error"].includes(service.status)) return null;
   return note("bad", "circle-alert", service.status_detail || "It did not answer when it was last asked. Its tools are off until it does.");
 }
@@ -79,8 +81,8 @@ export function serviceRow(first, actions) {
     const label = line.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     line.replaceChildren(...top(state));
     if (label) line.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus();
-    const shown = message ?? trouble(service);
-    space.replaceChildren(...(shown ? [shown] : []));
+    const told = trouble(service);
+    space.replaceChildren(...[message, (!message || service.status === "connected") && told].filter(Boolean));
     details.hidden = !tools.length;
     const focused = content.contains(document.activeElement) ? [document.activeElement.name, document.activeElement.value] : null;
     content.replaceChildren(

@@ -377,16 +377,38 @@ async def test_five_thousand_tools_are_capped(fake: FakeService, session: Servic
     fake.tools(*(tool(f"tool_{n}") for n in range(5000)))
     tools = await session.list_tools()
     assert [t.name for t in tools] == [f"tool_{n}" for n in range(1000)]
+    assert tools.left_out == "It lists more tools than are taken: the first 1,000 are used."
 
 
 async def test_a_tool_whose_name_cannot_be_stored_costs_the_others_nothing(fake: FakeService, session: ServiceSession) -> None:
     fake.tools(tool("n" * 300), tool("echo"), tool(""), tool("a\x00b"))
-    assert [t.name for t in await session.list_tools()] == ["echo"]
+    tools = await session.list_tools()
+    assert [t.name for t in tools] == ["echo"]
+    assert tools.left_out == f"3 entries of its list are left out, being no usable tool: '{'n' * 60}', one without a name, 'a\\x00b'."
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+async def test_what_is_no_tool_costs_the_tools_nothing_and_is_named(fake: FakeService, session: ServiceSession, kind) -> None:
+    async def answer(request: web.Request, message: dict[str, Any]) -> web.Response:
+        tools = [{"nome": "x"}, tool("echo"), tool(f"odd-{KEY}", inputSchema={"type": "string"}), {"name": "bare", "inputSchema": {}}]
+        text = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": {"tools": tools}})
+        return web.Response(text=f"data: {text}\n\n" if kind == "text/event-stream" else text, content_type=kind)
+
+    fake.on["tools/list"] = answer
+    tools = await session.list_tools()
+    assert [t.name for t in tools] == ["echo", "bare"]
+    assert tools.left_out == "2 entries of its list are left out, being no usable tool: one without a name, 'odd-••••'."
+
+
+async def test_a_list_without_anything_odd_leaves_nothing_out(demo_session) -> None:
+    assert (await demo_session.list_tools()).left_out == ""
 
 
 async def test_long_definitions_are_capped(fake: FakeService, session: ServiceSession) -> None:
     fake.tools(*(tool(f"tool_{n}", description="x" * 500_000) for n in range(10)))
-    assert len(await session.list_tools()) == 4
+    tools = await session.list_tools()
+    assert len(tools) == 4
+    assert "the first 4 are used" in tools.left_out
 
 
 async def test_pages_are_followed_and_a_list_without_end_is_not(fake: FakeService, session: ServiceSession) -> None:
@@ -399,6 +421,7 @@ async def test_pages_are_followed_and_a_list_without_end_is_not(fake: FakeServic
     assert fake.count("tools/list") == QUICK.pages
     assert [t.name for t in tools][:4] == ["tool_0", "same", "tool_1", "tool_2"]
     assert len(tools) == QUICK.pages + 1
+    assert "the first 101 are used" in tools.left_out
 
 
 async def test_a_refused_call_is_an_outcome(fake: FakeService, session: ServiceSession) -> None:

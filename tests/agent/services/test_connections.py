@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
+from agent.mcp.definitions import ToolListing
 from agent.models import Service, ServiceTool, ToolGrant
 from agent.services.connections import (
+    Listing,
     approve_definition,
     block_tool,
     create_service,
@@ -16,6 +19,7 @@ from agent.services.connections import (
     diff_of,
     free_slug,
     pin_tools,
+    record_listing,
     refresh_tools,
     revoke_grant,
     set_tool_policy,
@@ -331,6 +335,26 @@ def test_a_service_that_answers_is_connected_and_pinned(alice: Person, demo_url:
     assert "search_tickets" in outcome["tools"]
     assert (service.status, service.status_detail) == ("connected", "")
     assert service.last_tested_at is not None
+
+
+def test_what_was_left_out_of_its_list_is_said_and_the_service_is_connected(alice: Person) -> None:
+    service = made(alice)
+    for left_out in ("1 entry of its list is left out, being no usable tool: 'x'.", "x" * 600, ""):
+        listing = Listing(timezone.now(), 3, [definition("find")], left_out=left_out)
+        assert record_listing(service=service, listing=listing)["ok"]
+        assert (service.status, service.status_detail) == ("connected", left_out[:500])
+
+
+def test_what_the_client_left_out_reaches_the_service(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def probe(*_: Any) -> ToolListing:
+        found = ToolListing([definition("find")])
+        found.left_out = "It lists more tools than are taken."
+        return found
+
+    monkeypatch.setattr("agent.mcp.pool.probe", probe)
+    service = made(alice)
+    assert refresh_tools(service=service)["tools"] == ["find"]
+    assert (service.status, service.status_detail) == ("connected", "It lists more tools than are taken.")
 
 
 def test_a_service_that_does_not_answer_is_kept_with_the_reason(alice: Person) -> None:

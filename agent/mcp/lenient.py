@@ -5,6 +5,7 @@ Sits between transport and SDK, where an answer is JSON already and not yet judg
 
 from __future__ import annotations
 
+import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from agent.mcp.definitions import is_usable_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from contextvars import Context
     from types import TracebackType
 
@@ -28,11 +29,12 @@ LEFT_OUT: Final = "routekit/left_out"
 """Key in a listing's `_meta`: the names of entries that were no tools, as the service wrote them."""
 
 _SHOWN_NAME = 60
+_UNREAD = ("_meta", "annotations", "icons")  # of a part; an odd one must not cost the part
 
 
 @asynccontextmanager
 async def leniently(transport: SDKTransport) -> AsyncIterator[TransportStreams]:
-    """The transport, its answers to `tools/list` made such that the SDK takes them."""
+    """The transport, its answers to `tools/list` and `tools/call` made such that the SDK takes them."""
     async with transport as (reading, writing):
         asked: dict[str, str] = {}
         yield _Reading(reading, asked), _Writing(writing, asked)
@@ -42,6 +44,8 @@ def repair(method: str, result: dict[str, Any]) -> None:
     """Make an answer's odd entries harmless, in place. What is no answer of this kind at all stays as it is, for the SDK to refuse."""
     if method == "tools/list" and isinstance(result.get("tools"), list):
         _repair_listing(result)
+    elif method == "tools/call" and isinstance(result.get("content"), list | None) and _is_outcome(result):
+        _repair_outcome(result)
 
 
 def _repair_listing(result: dict[str, Any]) -> None:
@@ -76,6 +80,42 @@ def _are_tools(tools: list[dict[str, Any] | None]) -> bool:
 def _name(entry: object) -> str:
     name = entry.get("name") if isinstance(entry, dict) else None
     return name[:_SHOWN_NAME] if isinstance(name, str) else ""
+
+
+def _is_outcome(result: Mapping[str, Any]) -> bool:
+    """Not a question in the middle of a call."""
+    return "inputRequests" not in result and result.get("resultType", "complete") == "complete"
+
+
+def _repair_outcome(result: dict[str, Any]) -> None:
+    """The tool has run. What it brought is kept where we know it, and named where we do not."""
+    parts = cast("list[object]", result.get("content") or [])
+    result["content"] = [_part(part) for part in parts]
+    structured = result.get("structuredContent")
+    if structured is not None and not isinstance(structured, dict):  # an object in some versions, any JSON in others
+        del result["structuredContent"]
+        if not any(part["type"] == "text" for part in result["content"]):
+            result["content"].append({"type": "text", "text": json.dumps(structured, ensure_ascii=False)})
+    result["isError"] = bool(result.get("isError"))
+    result.setdefault("resultType", "complete")
+
+
+def _part(part: object) -> dict[str, Any]:
+    if isinstance(part, dict):
+        kept = {key: value for key, value in part.items() if key not in _UNREAD}
+        if _is_part(kept):
+            return kept
+    kind = part.get("type") if isinstance(part, dict) else None
+    named = f"type {kind[:_SHOWN_NAME]}" if isinstance(kind, str) and kind else "no type"
+    return {"type": "text", "text": f"[a part of {named} left out, it cannot be shown]"}
+
+
+def _is_part(part: dict[str, Any]) -> bool:
+    try:
+        validate_server_result("tools/call", LATEST_HANDSHAKE_VERSION, {"content": [part]})
+    except ValidationError:
+        return False
+    return True
 
 
 class _Stream:

@@ -373,6 +373,23 @@ async def test_a_result_against_the_tools_own_schema_is_still_its_result(fake: F
     assert (await session.call("echo", {}, timeout=5)).parts == (Text("ran"),)
 
 
+async def test_a_part_of_an_unknown_type_is_named_and_the_others_are_kept(fake: FakeService, session: ServiceSession) -> None:
+    fake.result(content=[{"type": "text", "text": "ran"}, {"type": "hologram"}])
+    outcome = await session.call("echo", {}, timeout=5)
+    assert outcome.parts == (Text("ran"), Text("[a part of type hologram left out, it cannot be shown]"))
+    assert not outcome.is_error
+
+
+@pytest.mark.parametrize("result", [{}, {"content": None, "isError": None, "structuredContent": None}])
+async def test_an_empty_result_is_that_of_a_tool_that_ran(fake: FakeService, session: ServiceSession, result) -> None:
+    async def answer(request: web.Request, message: dict[str, Any]) -> web.Response:
+        return reply(message, result)
+
+    fake.on["tools/call"] = answer
+    outcome = await session.call("echo", {}, timeout=5)
+    assert (outcome.parts, outcome.is_error) == ((Text("[the tool returned nothing]"),), False)
+
+
 async def test_five_thousand_tools_are_capped(fake: FakeService, session: ServiceSession) -> None:
     fake.tools(*(tool(f"tool_{n}") for n in range(5000)))
     tools = await session.list_tools()

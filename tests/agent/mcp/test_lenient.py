@@ -45,8 +45,42 @@ def test_what_has_no_name_counts_too(odd: Any) -> None:
     assert listed(odd, tool("a")) == ([tool("a")], [""])
 
 
+def brought(**result: Any) -> dict[str, Any]:
+    repair("tools/call", result)
+    assert result.pop("resultType") == "complete"
+    return result
+
+
+HELLO = {"type": "text", "text": "hello"}
+
+
+@pytest.mark.parametrize(("part", "named"), [
+    ({"type": "hologram", "data": "x"}, "type hologram"), ({"type": "text"}, "type text"), ({"type": "image", "data": "x"}, "type image"),
+    ({"text": "x"}, "no type"), ({"type": 7}, "no type"), ("hello", "no type"), (None, "no type"), ({"type": "h" * 99}, f"type {'h' * 60}"),
+])  # fmt: skip
+def test_a_part_that_is_not_known_is_named_among_those_that_are(part: Any, named: str) -> None:
+    found = brought(content=[HELLO, part, HELLO])
+    assert found["content"] == [HELLO, {"type": "text", "text": f"[a part of {named} left out, it cannot be shown]"}, HELLO]
+
+
+def test_what_is_not_read_of_a_part_costs_it_nothing() -> None:
+    assert brought(content=[HELLO | {"annotations": 7, "_meta": [], "icons": "none"}])["content"] == [HELLO]
+
+
+@pytest.mark.parametrize("result", [{}, {"content": None}, {"content": []}, {"content": [], "isError": None}])
+def test_a_result_of_nothing_is_one(result: dict[str, Any]) -> None:
+    assert brought(**result) == {"content": [], "isError": False}
+
+
+def test_structured_content_of_any_kind_is_kept_as_text_where_there_is_none() -> None:
+    assert brought(structuredContent=["ä"], isError=True) == {"content": [{"type": "text", "text": '["ä"]'}], "isError": True}
+    assert brought(content=[HELLO], structuredContent=[1])["content"] == [HELLO]
+    assert brought(structuredContent={"n": 1})["structuredContent"] == {"n": 1}
+
+
 @pytest.mark.parametrize(("method", "result"), [
-    ("tools/list", {"tools": "none"}), ("tools/list", {}), ("tools/other", {"tools": [7]}),
+    ("tools/list", {"tools": "none"}), ("tools/list", {}), ("tools/other", {"tools": [7]}), ("tools/call", {"content": "no list"}),
+    ("tools/call", {"inputRequests": {}}), ("tools/call", {"resultType": "input_required", "requestState": "s"}),
 ])  # fmt: skip
 def test_what_is_no_answer_of_its_kind_stays_as_it_is(method: str, result: dict[str, Any]) -> None:
     before = dict(result)

@@ -206,8 +206,12 @@ def block_tool(*, service_id: UUID, definition: ToolDefinition) -> None:
 
 
 def _redefine(tool: ServiceTool, columns: Mapping[str, Any]) -> None:
+    """Another definition, of which nobody has said yet that it only reads."""
     for name, value in columns.items():
         setattr(tool, name, value)
+    tool.read_only = False
+    if tool.policy == ServiceTool.Policy.AUTO:
+        tool.policy = ServiceTool.Policy.ASK
 
 
 def _columns(definition: ToolDefinition) -> dict[str, Any]:
@@ -241,7 +245,10 @@ def set_tool_policy(
 
 
 def approve_definition(*, caller: Caller, service: Service, tool: ServiceTool) -> ServiceTool:
-    """Accept a new tool, or a changed definition in place of the pinned one. Raises Conflict when there is nothing to accept."""
+    """Accept a new tool, or a changed definition in place of the pinned one: an `auto` tool asks from then on.
+
+    Raises Conflict when there is nothing to accept.
+    """
     _require(caller, shared=service.shared)
     if tool.state == ServiceTool.State.APPROVED:
         raise Conflict("This definition is approved already.", code="already_approved")

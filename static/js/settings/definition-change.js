@@ -37,7 +37,7 @@ export function definitionChange(service, tool, { onApprove, onDeny }) {
         "div",
         {},
         h("h2", { id, class: "small" }, h("code", {}, ...reveal(name)), words.title),
-        h("p", { class: "soft" }, `${service.display_name} ${words.text}`),
+        h("p", { class: "soft" }, `${service.display_name} ${words.text}`, tool.state === "changed" && tool.policy === "auto" && " It will ask from now on."),
       ),
     ),
     h("div", { class: "card-body" }, h("pre", { class: "diff", tabindex: "0", "aria-label": `Definition of ${name}` }, diffLines(tool))),

@@ -246,6 +246,29 @@ def test_a_changed_definition_is_blocked_until_it_is_approved(alice: Person, ser
     assert refused.value.code == "already_approved"
 
 
+@pytest.mark.parametrize(("policy", "then"), [("auto", "ask"), ("ask", "ask"), ("deny", "deny")])
+def test_a_tool_that_was_classified_asks_again_once_its_definition_changed(alice: Person, service: Service, policy: str, then: str) -> None:
+    pin_tools(service=service, definitions=[definition("find")])
+    set_tool_policy(caller=alice.caller, service=service, tool=service.tools.get(), policy=policy, read_only=True)
+    pin_tools(service=service, definitions=[definition("find", description="Sends your mail away.")])
+    tool = service.tools.get()
+    assert (tool.policy, tool.read_only) == (policy, True)
+    approve_definition(caller=alice.caller, service=service, tool=tool)
+    tool = service.tools.get()
+    assert (tool.policy, tool.read_only, tool.state) == (then, False, "approved")
+
+
+def test_a_new_tool_keeps_its_class_when_it_is_approved_and_loses_it_with_its_definition(alice: Person, service: Service) -> None:
+    pin_tools(service=service, definitions=[])
+    for description, policies in (("Does it.", ("auto", True)), ("Sends your mail away.", ("ask", False))):
+        pin_tools(service=service, definitions=[definition("find")])
+        set_tool_policy(caller=alice.caller, service=service, tool=service.tools.get(), policy="auto")
+        pin_tools(service=service, definitions=[definition("find", description=description)])
+        tool = approve_definition(caller=alice.caller, service=service, tool=service.tools.get())
+        assert (tool.policy, tool.read_only) == policies
+        tool.delete()
+
+
 def test_a_definition_that_a_run_met_blocks_the_tool_and_leaves_the_others(alice: Person, service: Service) -> None:
     pin_tools(service=service, definitions=[definition("find"), definition("close")])
     block_tool(service_id=service.id, definition=definition("find"))

@@ -220,12 +220,19 @@ class ToolOutput(serializers.Serializer[Any]):
     policy = serializers.ChoiceField(choices=ServiceTool.Policy.choices)
     state = serializers.ChoiceField(choices=ServiceTool.State.choices)
     definition_hash = serializers.CharField()
+    pending_hash = serializers.CharField(allow_null=True, help_text="Of the changed definition that waits to be approved")
     diff = DiffOutput(many=True, allow_null=True)
 
 
 class ToolInput(StrictSerializer):
     policy = serializers.ChoiceField(choices=ServiceTool.Policy.choices, required=False)
     read_only = serializers.BooleanField(required=False)  # type: ignore[assignment]
+
+
+class ApproveToolInput(StrictSerializer):
+    definition_hash = serializers.CharField(
+        max_length=64, required=False, help_text="Of the definition that was read: `pending_hash`, or a new tool's `definition_hash`"
+    )
 
 
 class GrantOutput(serializers.Serializer[Any]):

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agent.api.pagination import ByPosition
-from agent.api.serializers import GrantOutput, ServiceInput, ServiceOutput, ServiceTestOutput, ToolInput, ToolOutput
+from agent.api.serializers import ApproveToolInput, GrantOutput, ServiceInput, ServiceOutput, ServiceTestOutput, ToolInput, ToolOutput
 from agent.models import Service, ServiceTool, ToolGrant
 from agent.services.connections import (
     approve_definition,
@@ -19,6 +19,7 @@ from agent.services.connections import (
     delete_service,
     diff_of,
     draft_service,
+    pending_hash,
     record_listing,
     refresh_tools,
     revoke_grant,
@@ -79,6 +80,7 @@ def tool_json(tool: ServiceTool) -> dict[str, Any]:
         "policy": tool.policy,
         "state": tool.state,
         "definition_hash": tool.definition_hash,
+        "pending_hash": pending_hash(tool),
         "diff": diff_of(tool),
     }
 
@@ -166,12 +168,14 @@ class OneTool(APIView):
 
 
 class ApproveTool(APIView):
-    @extend_schema(operation_id="tools_approve", request=None, responses=ToolOutput)
+    @extend_schema(operation_id="tools_approve", request=ApproveToolInput, responses=ToolOutput)
     def post(self, request: Request, id: UUID, name: str) -> Response:
-        refuse_fields(request.data)
+        body = ApproveToolInput(data=request.data)
+        body.is_valid(raise_exception=True)
         caller = caller_of(request)
         service = visible_services(caller).get(id=id)
-        return Response(tool_json(approve_definition(caller=caller, service=service, tool=service.tools.get(name=name))))
+        tool = approve_definition(caller=caller, service=service, tool=service.tools.get(name=name), **body.validated_data)
+        return Response(tool_json(tool))
 
 
 class Grants(APIView):

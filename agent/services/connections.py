@@ -244,20 +244,30 @@ def set_tool_policy(
     return tool
 
 
-def approve_definition(*, caller: Caller, service: Service, tool: ServiceTool) -> ServiceTool:
+def approve_definition(*, caller: Caller, service: Service, tool: ServiceTool, definition_hash: str | None = None) -> ServiceTool:
     """Accept a new tool, or a changed definition in place of the pinned one: an `auto` tool asks from then on.
 
-    Raises Conflict when there is nothing to accept.
+    definition_hash: of the definition that was read. Raises Conflict when by now it is another, or there is nothing to accept.
     """
     _require(caller, shared=service.shared)
-    if tool.state == ServiceTool.State.APPROVED:
-        raise Conflict("This definition is approved already.", code="already_approved")
-    if tool.pending is not None:
-        _redefine(tool, tool.pending)
-        tool.pending = None
-    tool.state = ServiceTool.State.APPROVED
-    tool.save()
+    with transaction.atomic():
+        tool = ServiceTool.objects.select_for_update().get(id=tool.id)
+        if definition_hash is not None and definition_hash != (pending_hash(tool) or tool.definition_hash):
+            raise Conflict(f"{tool.name} is defined otherwise by now than what you read. Read it again.", code="definition_changed")
+        if tool.state == ServiceTool.State.APPROVED:
+            raise Conflict("This definition is approved already.", code="already_approved")
+        if tool.pending is not None:
+            _redefine(tool, tool.pending)
+            tool.pending = None
+        tool.state = ServiceTool.State.APPROVED
+        tool.save()
     return tool
+
+
+def pending_hash(tool: ServiceTool) -> str | None:
+    """Of the definition that waits to be approved in place of the pinned one."""
+    pending: Mapping[str, str] | None = tool.pending
+    return None if pending is None else pending["definition_hash"]
 
 
 def revoke_grant(*, caller: Caller, service: Service, grant_id: UUID) -> None:

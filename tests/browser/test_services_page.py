@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.rows import first_row
 from tests.browser.test_main_job import sign_in
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("stack")]
-
-
-def with_first(page: Page, path: str, **change: Any) -> None:
-    """From now on the list at `path` is shown with its first row changed."""
-
-    def answer(route: Route) -> None:
-        listed = route.fetch()
-        body = listed.json()
-        body["results"][0].update(change)
-        route.fulfill(response=listed, json=body)
-
-    page.route(path, answer)
-
 
 TOOLS = "**/api/user/services/*/tools*"
 CHANGED = {"name": "search_tickets", "state": "changed", "policy": "auto", "diff": [{"field": "description", "before": "a", "after": "b"}]}
@@ -33,13 +21,22 @@ CHANGED = {"name": "search_tickets", "state": "changed", "policy": "auto", "diff
 
 def test_a_changed_tool_that_ran_by_itself_is_said_to_ask_from_now_on(page: Page) -> None:
     sign_in(page)
-    with_first(page, TOOLS, **CHANGED)
-    page.goto("/settings/services/")
     card = page.locator("#changes .decide")
-    expect(card).to_contain_text("changed its definition and is blocked")
-    expect(card).to_contain_text("It will ask from now on.")
-    page.unroute(TOOLS)
-    with_first(page, TOOLS, **CHANGED | {"policy": "ask"})
-    page.reload()
-    expect(card).to_contain_text("changed its definition and is blocked")
-    expect(card).not_to_contain_text("It will ask from now on.")
+    with first_row(page, TOOLS, **CHANGED):
+        page.goto("/settings/services/")
+        expect(card).to_contain_text("changed its definition and is blocked")
+        expect(card).to_contain_text("It will ask from now on.")
+    with first_row(page, TOOLS, **CHANGED | {"policy": "ask"}):
+        page.reload()
+        expect(card).to_contain_text("changed its definition and is blocked")
+        expect(card).not_to_contain_text("It will ask from now on.")
+
+
+def test_what_is_approved_is_what_was_read(page: Page) -> None:
+    sign_in(page)
+    with first_row(page, TOOLS, **CHANGED | {"pending_hash": "0" * 64}):
+        page.goto("/settings/services/")
+        with page.expect_request("**/approve") as asked:
+            page.get_by_role("button", name="Approve the new definition").click()
+        assert asked.value.post_data_json == {"definition_hash": "0" * 64}
+        expect(page.get_by_role("alert").filter(has_text="defined otherwise by now")).to_be_visible()

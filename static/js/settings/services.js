@@ -42,7 +42,7 @@ function show() {
   $("#changes").hidden = !changed.length;
   showChanges(
     changed.map(({ service, tool }) => ({
-      key: `${service.id}/${tool.name}/${tool.state}/${tool.definition_hash}/${tool.policy}`,
+      key: `${service.id}/${tool.name}/${tool.state}/${tool.pending_hash ?? tool.definition_hash}/${tool.policy}`,
       value: null,
       make: () => ({ node: definitionChange(service, tool, { onApprove: (row) => approve(service, row), onDeny: (row) => policy(service, row, "deny") }) }),
     })),
@@ -125,7 +125,7 @@ async function policy(service, tool, value) {
 
 async function approve(service, tool) {
   try {
-    await post(`${toolPath(service, tool)}/approve`);
+    await post(`${toolPath(service, tool)}/approve`, { definition_hash: tool.pending_hash ?? tool.definition_hash });
     toastOk(`${tool.name} may be called`);
   } catch (error) {
     toastError(`${tool.name} was not approved`, error);

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ALL = "/api/user/services"
 SERVICE = {"id", "display_name", "slug", "transport", "url", "auth_type", "status", "shared", "is_enabled", "created_at"}
-TOOL = {"name", "description", "input_schema", "annotations", "read_only", "policy", "state", "definition_hash", "diff"}
+TOOL = {"name", "description", "input_schema", "annotations", "read_only", "policy", "state", "definition_hash", "pending_hash", "diff"}
 TOKEN = "token-of-alice-0123456789"
 
 
@@ -206,9 +206,42 @@ def test_a_changed_definition_shows_its_difference_and_is_accepted(client: APICl
     assert (again.status_code, code(again)) == (409, "already_approved")
 
 
+def test_only_the_definition_that_was_read_is_approved(client: APIClient, service: Service) -> None:
+    approve, tools = one(service, "tools/find/approve"), one(service, "tools")
+
+    def shown(description: str) -> dict[str, Any]:
+        pin_tools(service=service, definitions=[definition("find", description=description)])
+        row: dict[str, Any] = client.get(tools).json()["results"][0]
+        return row
+
+    assert shown("Does it.")["pending_hash"] is None
+    read = shown("Reads mail.")["pending_hash"]
+    now = shown("Sends mail.")
+    assert (now["state"], now["pending_hash"]) == ("changed", definition("find", description="Sends mail.").definition_hash)
+    for stale in (read, now["definition_hash"], "no hash"):
+        refused = client.post(approve, {"definition_hash": stale})
+        assert (refused.status_code, code(refused)) == (409, "definition_changed")
+    assert client.get(tools).json()["results"][0] == now
+    accepted = client.post(approve, {"definition_hash": now["pending_hash"]})
+    assert (accepted.status_code, accepted.json()["state"], accepted.json()["pending_hash"]) == (200, "approved", None)
+    again = client.post(approve, {"definition_hash": now["pending_hash"]})
+    assert (again.status_code, code(again)) == (409, "already_approved")
+    assert [code(client.post(approve, {"definition_hash": bad})) for bad in (None, "x" * 65)] == ["null", "max_length"]
+
+
+def test_a_new_tool_is_approved_as_it_was_read(client: APIClient, service: Service) -> None:
+    for description in ("Reads mail.", "Sends mail."):
+        pin_tools(service=service, definitions=[definition("post", description=description)])
+    approve = one(service, "tools/post/approve")
+    refused = client.post(approve, {"definition_hash": definition("post", description="Reads mail.").definition_hash})
+    assert (refused.status_code, code(refused)) == (409, "definition_changed")
+    accepted = client.post(approve, {"definition_hash": definition("post", description="Sends mail.").definition_hash})
+    assert (accepted.status_code, accepted.json()["state"]) == (200, "approved")
+
+
 @pytest.mark.parametrize("path", ["test", "tools/find/approve"])
-def test_what_takes_no_fields_refuses_them(client: APIClient, service: Service, path: str) -> None:
-    refused = client.post(one(service, path), {"definition_hash": "another"})
+def test_fields_that_would_be_passed_over_are_refused(client: APIClient, service: Service, path: str) -> None:
+    refused = client.post(one(service, path), {"policy": "auto"})
     assert (refused.status_code, code(refused)) == (400, "unknown_field")
 
 

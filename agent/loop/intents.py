@@ -79,6 +79,7 @@ class DispatchTools:
 class BlockTool:
     """The service defines a tool otherwise than it was approved: nobody may call it until someone has looked.
 
+    Answer: None, or of a tool that is ours (the demo's), and so accepted as it is now, whether it counts as read-only.
     definition: agent.mcp's ToolDefinition, which the loop only hands on.
     """
 

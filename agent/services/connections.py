@@ -15,6 +15,7 @@ from agent.mcp.definitions import ToolListing
 from agent.mcp.errors import ServiceError, ServiceTimeout, ServiceUnauthorized, ServiceUnreachable
 from agent.models import Service, ServiceTool, ToolGrant
 from agent.services.endpoints import egress, endpoint_of
+from agent.services.pinned import accept_demo_tool, columns_of, meet, redefine
 from llmconfig.net import UrlForbidden, check_url
 from llmconfig.services import waiting_place
 from llmconfig.tenancy.caller import Action, Caller, allows
@@ -176,51 +177,38 @@ def _status_of(listing: Listing) -> tuple[Service.Status, str]:
 
 
 def pin_tools(*, service: Service, definitions: Sequence[ToolDefinition]) -> None:
-    """Bring the pinned tools up to date. Those seen while connecting are approved by that; later ones are new, changed ones blocked."""
+    """Bring the pinned tools up to date. Those seen while connecting are approved by that; later ones are new, changed ones blocked.
+
+    The demo service is a part of routekit: what a release adds to it or changes is accepted.
+    """
     known = {tool.name: tool for tool in service.tools.all()}
     first = bool(Service.objects.filter(id=service.id, pinned_at=None).update(pinned_at=timezone.now()))
+    state = ServiceTool.State.APPROVED if first else ServiceTool.State.NEW
+    take = accept_demo_tool if service.is_demo else meet
     for position, definition in enumerate(definitions):
-        tool = known.pop(definition.name, None)
-        if tool is None:
-            state = ServiceTool.State.APPROVED if first else ServiceTool.State.NEW
-            ServiceTool.objects.create(service=service, state=state, name=definition.name, position=position, **_columns(definition))
-            continue
+        tool = known.pop(definition.name, None) or ServiceTool(service=service, state=state, name=definition.name, **columns_of(definition))
+        take(tool, definition)
         tool.position = position
-        if tool.definition_hash == definition.definition_hash:
-            tool.pending = None
-            tool.state = ServiceTool.State.APPROVED if tool.state == ServiceTool.State.CHANGED else tool.state
-        elif tool.state == ServiceTool.State.NEW:
-            _redefine(tool, _columns(definition))
-        else:
-            tool.pending, tool.state = _columns(definition), ServiceTool.State.CHANGED
         tool.save()
     ServiceTool.objects.filter(id__in=[tool.id for tool in known.values()]).delete()
 
 
-def block_tool(*, service_id: UUID, definition: ToolDefinition) -> None:
-    """A run met another definition than the approved one: block the tool until somebody approves that."""
-    tool = ServiceTool.objects.filter(service=service_id, name=definition.name, state=ServiceTool.State.APPROVED).first()
-    if tool is not None and tool.definition_hash != definition.definition_hash:
-        tool.pending, tool.state = _columns(definition), ServiceTool.State.CHANGED
+def block_tool(*, service_id: UUID, definition: ToolDefinition) -> bool | None:
+    """A run met another definition than the approved one: block the tool until somebody approves that.
+
+    A tool of the demo service is accepted instead; the answer then says whether it counts as read-only now. None: it is blocked.
+    """
+    tool = ServiceTool.objects.filter(service=service_id, name=definition.name).select_related("service").first()
+    if tool is None:
+        return None
+    if tool.service.is_demo:
+        accept_demo_tool(tool, definition)
+        tool.save()
+        return tool.counts_as_read_only
+    if tool.state == ServiceTool.State.APPROVED:
+        meet(tool, definition)
         tool.save(update_fields=["pending", "state"])
-
-
-def _redefine(tool: ServiceTool, columns: Mapping[str, Any]) -> None:
-    """Another definition, of which nobody has said yet that it only reads."""
-    for name, value in columns.items():
-        setattr(tool, name, value)
-    tool.read_only = False
-    if tool.policy == ServiceTool.Policy.AUTO:
-        tool.policy = ServiceTool.Policy.ASK
-
-
-def _columns(definition: ToolDefinition) -> dict[str, Any]:
-    return {
-        "description": definition.description,
-        "input_schema": dict(definition.input_schema),
-        "annotations": dict(definition.annotations),
-        "definition_hash": definition.definition_hash,
-    }
+    return None
 
 
 def set_tool_policy(
@@ -257,7 +245,7 @@ def approve_definition(*, caller: Caller, service: Service, tool: ServiceTool, d
         if tool.state == ServiceTool.State.APPROVED:
             raise Conflict("This definition is approved already.", code="already_approved")
         if tool.pending is not None:
-            _redefine(tool, tool.pending)
+            redefine(tool, tool.pending)
             tool.pending = None
         tool.state = ServiceTool.State.APPROVED
         tool.save()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from agent.models import Service, ServiceTool
+from agent.models import Service
 from agent.services.connections import free_slug, refresh_tools
 from llmconfig.tenancy.errors import Unavailable
 
@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 SLUG = "demo"
 
 
-def ensure_demo_service(organization: Organization) -> Service | None:
+def ensure_demo_service(organization: Organization, *, anew: bool = False) -> Service | None:
     """The organization's demo service at its present address, its tools known and classified. None where the demo is off.
 
-    One query once that is so; the first time it asks the demo service for its tools.
+    One query once that is so; the first time it asks the demo service for its tools. anew: ask, as another release may have others.
     """
     if not settings.DEMO or not settings.DEMO_SERVICE_URL:
         return None
@@ -31,7 +31,7 @@ def ensure_demo_service(organization: Organization) -> Service | None:
         service.url, service.secret_version = settings.DEMO_SERVICE_URL, service.secret_version + 1
         service.status = Service.Status.UNTESTED
         service.save(update_fields=["url", "secret_version", "status", "updated_at"])
-    if service.status != Service.Status.CONNECTED:
+    if anew or service.status != Service.Status.CONNECTED:
         _learn_tools(service)
     return service
 
@@ -48,20 +48,9 @@ def _make(organization: Organization) -> Service:
 
 
 def _learn_tools(service: Service) -> None:
-    first = not service.tools.exists()
     try:
         outcome = refresh_tools(service=service)
     except Unavailable:
         return  # the next look asks
     if not outcome["ok"]:
         logger.info("The demo service does not answer yet: %s", outcome["error"]["detail"])
-    elif first:
-        classify_demo_tools(service)
-
-
-def classify_demo_tools(service: Service) -> None:
-    """The demo's tools come classified: what says that it only reads runs by itself, the rest asks."""
-    for tool in service.tools.all():
-        tool.read_only = tool.annotations.get("readOnlyHint") is True
-        tool.policy = ServiceTool.Policy.AUTO if tool.read_only else ServiceTool.Policy.ASK
-        tool.save(update_fields=["read_only", "policy"])

@@ -184,8 +184,8 @@ def _dispatch_tools(claim: Claim, intent: DispatchTools, seq: int) -> None:
         raise FenceLost
 
 
-def _block_tool(claim: Claim, intent: BlockTool, seq: int) -> None:
-    block_tool(service_id=UUID(intent.endpoint), definition=intent.definition)
+def _block_tool(claim: Claim, intent: BlockTool, seq: int) -> bool | None:
+    return block_tool(service_id=UUID(intent.endpoint), definition=intent.definition)
 
 
 def _end_tool(claim: Claim, intent: EndTool, seq: int) -> None:

@@ -7,9 +7,8 @@ import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from agent.loop.intents import BlockTool
+from agent.loop.intents import BlockTool, FenceLost
 from agent.loop.tools import CHANGED
-from agent.mcp.definitions import ToolDefinition
 from agent.mcp.errors import ServiceError
 from llmconfig.llm import JSONObject, Text, ToolResult
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from agent.loop.plan import OfferedTool
     from agent.loop.ports import Journal
     from agent.mcp.client import ServiceSession, ToolOutcome
+    from agent.mcp.definitions import ToolDefinition
     from agent.mcp.endpoint import Endpoint
     from agent.mcp.pool import ServicePool
 
@@ -39,24 +39,27 @@ class ServiceToolCaller:
 
     async def __call__(self, tool: OfferedTool, call_id: str, arguments: JSONObject) -> ToolResult:
         try:
-            answer = await self._call(tool, arguments)
+            outcome = await self._call(tool, arguments)
+        except FenceLost:
+            raise
         except ServiceError as error:
             told = f"{error.detail} {UNSURE}" if error.may_have_run else error.message
             return ToolResult(call_id, (Text(told),), is_error=True)
         except Exception:
             logger.exception("Tool %s of service %s failed inside routekit", tool.name, tool.service)
             return ToolResult(call_id, (Text("The call failed inside routekit; its log has the details."),), is_error=True)
-        if isinstance(answer, ToolDefinition):
-            await self._journal.commit(BlockTool(tool.endpoint, answer))
+        if outcome is None:
             return ToolResult(call_id, (Text(CHANGED),), is_error=True)
-        return ToolResult(call_id, answer.parts, answer.is_error)
+        return ToolResult(call_id, outcome.parts, outcome.is_error)
 
-    async def _call(self, tool: OfferedTool, arguments: JSONObject) -> ToolOutcome | ToolDefinition:
-        """What the tool answered, or what it has become when that is not what was approved."""
+    async def _call(self, tool: OfferedTool, arguments: JSONObject) -> ToolOutcome | None:
+        """What the tool answered; None when it is not any more what was approved, and so is blocked."""
         session = await self._pool.session(self._endpoints[tool.endpoint])
         found = (await self._tools(session, tool.endpoint)).get(tool.name)
         if found is not None and found.definition_hash != tool.definition_hash:
-            return found
+            reads = await self._journal.commit(BlockTool(tool.endpoint, found))
+            if reads is None or (tool.repeatable and not reads):
+                return None
         return await session.call(tool.name, arguments, timeout=tool.timeout_s)
 
     async def _tools(self, session: ServiceSession, endpoint: str) -> Mapping[str, ToolDefinition]:

@@ -176,7 +176,7 @@ def _ollama_address(value: str) -> str:
 
 
 def _connect_demo() -> None:
-    """Every organization gets the demo provider and the demo service, at the port that it has now."""
+    """Every organization gets the demo provider and the demo service, at the port and with the tools that it has now."""
     from django.conf import settings  # noqa: PLC0415
 
     from agent.services.demo import ensure_demo_service  # noqa: PLC0415
@@ -187,7 +187,7 @@ def _connect_demo() -> None:
         _await_demo(settings.DEMO_SERVICE_URL)
         for organization in Organization.objects.all():
             ensure_demo_config(organization)
-            ensure_demo_service(organization)
+            ensure_demo_service(organization, anew=True)
 
 
 def _await_demo(url: str) -> None:

@@ -9,10 +9,12 @@ import pytest
 from django.conf import settings
 
 from agent.models import Service
-from agent.services.connections import delete_service, refresh_tools, update_service
+from agent.services.connections import block_tool, delete_service, refresh_tools, update_service
 from agent.services.demo import ensure_demo_service
 from llmconfig.services import waiting_place
 from llmconfig.tenancy.errors import Conflict, Unavailable
+from routekit.embedded import prepare
+from tests.agent.rows import definition
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import DjangoAssertNumQueries, SettingsWrapper
@@ -94,3 +96,37 @@ def test_it_is_built_in(alice: Person, demo_url: str) -> None:
         update_service(caller=alice.caller, service=service, url="http://127.0.0.1:1/mcp")
     update_service(caller=alice.caller, service=service, is_enabled=False)
     assert not Service.objects.get(id=service.id).is_enabled
+
+
+def test_what_a_release_adds_or_changes_is_accepted_and_classified_anew(alice: Person, demo_url: str) -> None:
+    service = ensure_demo_service(alice.organization)
+    assert service is not None
+    before = {tool.name: tool.definition_hash for tool in service.tools.all()}
+    service.tools.filter(name="close_ticket").delete()
+    service.tools.filter(name="search_tickets").update(
+        definition_hash="of an older release", description="Old", read_only=False, policy="ask"
+    )
+    service.tools.filter(name="create_ticket").update(definition_hash="of an older release", read_only=True, policy="auto")
+    service.tools.filter(name="get_ticket").update(definition_hash="of an older release", policy="deny")
+    service.tools.filter(name="find_customers").update(state="changed", pending={"definition_hash": "x"})
+    assert ensure_demo_service(alice.organization) == service
+    assert service.tools.get(name="search_tickets").description == "Old"
+    prepare._connect_demo()  # as every `make up` does
+    assert {tool.name: tool.definition_hash for tool in service.tools.all()} == before
+    assert set(service.tools.values_list("state", "pending")) == {("approved", None)}
+    found = {tool.name: (tool.policy, tool.read_only) for tool in service.tools.all()}
+    assert (found["search_tickets"], found["find_customers"]) == (("auto", True), ("auto", True))
+    assert (found["create_ticket"], found["close_ticket"]) == (("ask", False), ("ask", False))
+    assert found["get_ticket"] == ("deny", True)
+
+
+def test_a_run_that_meets_another_definition_accepts_it(alice: Person, demo_url: str) -> None:
+    service = ensure_demo_service(alice.organization)
+    assert service is not None
+    reads, writes = definition("search_tickets", readOnlyHint=True), definition("search_tickets", readOnlyHint=False)
+    assert block_tool(service_id=service.id, definition=reads) is True
+    assert service.tools.get(name="search_tickets").definition_hash == reads.definition_hash
+    assert block_tool(service_id=service.id, definition=writes) is False
+    tool = service.tools.get(name="search_tickets")
+    assert (tool.state, tool.pending, tool.policy, tool.read_only) == ("approved", None, "ask", False)
+    assert block_tool(service_id=service.id, definition=definition("no_such_tool")) is None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from agent.loop.intents import BlockTool
+from agent.loop.intents import BlockTool, FenceLost
 from agent.loop.plan import OfferedTool
 from agent.loop.tools import CHANGED
 from agent.mcp.pool import ServicePool
@@ -20,6 +20,8 @@ from tests.agent.mcp.fake import FakeService, fake_service, tool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from agent.loop.intents import Intent
 
 
 @pytest.fixture
@@ -68,6 +70,36 @@ async def test_a_tool_that_changed_since_it_was_approved_is_not_called(fake: Fak
     assert (blocked.endpoint, blocked.definition.name) == ("crm-id", "echo")
     assert blocked.definition.definition_hash != echo.definition_hash
     assert await call(find, "2", {}) == ToolResult("2", (Text("ran"),))
+
+
+class Accepting(ListJournal):
+    """Takes a changed tool for one of our own. reads: whether it counts as read-only now."""
+
+    def __init__(self, reads: bool) -> None:
+        super().__init__()
+        self.reads = reads
+
+    async def commit(self, intent: Intent) -> Any:
+        return self.reads if isinstance(intent, BlockTool) else await super().commit(intent)
+
+
+@pytest.mark.parametrize(("repeatable", "reads", "runs"), [(True, True, True), (True, False, False), (False, False, True)])
+async def test_a_changed_tool_of_our_own_is_called_unless_it_ran_by_itself_and_now_writes(
+    fake: FakeService, pool: ServicePool, repeatable: bool, reads: bool, runs: bool
+) -> None:
+    echo = await approved(pool, fake, repeatable=repeatable)
+    fake.tools(tool("echo", description="Says it again, and better."))
+    result = await caller(pool, fake, Accepting(reads))(echo, "1", {})
+    assert result.is_error is not runs
+    assert fake.count("tools/call") == int(runs)
+
+
+async def test_a_run_that_is_ours_no_more_calls_nothing(fake: FakeService, pool: ServicePool) -> None:
+    echo = await approved(pool, fake)
+    fake.tools(tool("echo", description="Sends your mail away."))
+    with pytest.raises(FenceLost):
+        await caller(pool, fake, ListJournal(refuse=BlockTool))(echo, "1", {})
+    assert fake.count("tools/call") == 0
 
 
 async def test_a_service_that_lists_nothing_any_more_answers_for_itself(fake: FakeService, pool: ServicePool) -> None:

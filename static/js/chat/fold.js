@@ -134,12 +134,12 @@ function completeMessage(turn, { seq, data: { message } }) {
   return message.role === "tool" ? takeResults(kept, message) : kept;
 }
 
-/** A tool that still ran when its run ended has no result of which we know. */
+/** A tool that still ran when its run ended may have done its work, and nobody knows; one that waited for a person did not run. */
 function end(turn, status, error = null) {
   const blocks = replaceWhere(
     endWriting(turn.blocks, null),
     (block) => block.kind === "tool" && ["running", "waiting"].includes(block.state),
-    () => ({ state: "stopped" }),
+    (tool) => ({ state: tool.state === "waiting" ? "stopped" : "unknown" }),
   );
   return { ...turn, status, error, waiting: null, blocks };
 }

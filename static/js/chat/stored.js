@@ -1,8 +1,8 @@
 // Turns from what the API stores: messages and run rows. What folding a run's events would have given, also when its log has expired. Pure.
 
-import { TERMINAL, blocksOf, patchTool, startTurn, takeResults, toolBlock, withBlocks } from "./turn.js";
+import { TERMINAL, blocksOf, patchTool, replaceWhere, startTurn, takeResults, toolBlock, withBlocks } from "./turn.js";
 
-/** The turn that the stored messages of one run make: what folding its events would have given. */
+/** The turn that the stored messages of one run make: what folding its events would have given. What became of a call without result, its row says. */
 export function turnOf(run, messages, status = "completed") {
   let turn = startTurn(run, status);
   for (const message of messages) {
@@ -14,7 +14,8 @@ export function turnOf(run, messages, status = "completed") {
     }
     turn.messages = [...turn.messages, message];
   }
-  return turn;
+  const isOpen = (block) => block.kind === "tool" && block.state === "running";
+  return TERMINAL.has(status) ? withBlocks(turn, replaceWhere(turn.blocks, isOpen, () => ({ state: "stopped" }))) : turn;
 }
 
 const ROW_STATES = {

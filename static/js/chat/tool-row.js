@@ -61,6 +61,7 @@ function body(tool, label) {
   const nodes = [h("p", { class: "cap" }, "Arguments"), pre("Arguments", JSON.stringify(tool.arguments, null, 2))];
   if (tool.state === "waiting") nodes.push(h("p", { class: "soft" }, "See the question below."));
   if (tool.state === "stopped") nodes.push(h("p", { class: "soft" }, "The run ended before this call did."));
+  if (tool.state === "unknown") nodes.push(h("p", { class: "soft" }, "No answer to this call was recorded. It may have run."));
   if (tool.state === "expired") nodes.push(h("p", { class: "soft" }, "Nobody decided in time, so it did not run."));
   if (tool.parts?.length) nodes.push(h("p", { class: "cap" }, tool.isError ? "Error" : "Result"), pre("Result", resultText(tool.parts)));
   return nodes;

@@ -17,6 +17,7 @@ from tests.fakes.script import Answer, Call
 if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
 
+    from agent.loop.plan import OfferedTool
     from agent.models import Service
     from tests.agent.worker.chat import Chat
     from tests.agent.worker.conftest import Worker
@@ -89,6 +90,33 @@ def test_a_cancel_while_a_tool_works_ends_the_run(
     chat.check_told()
     assert chat.ask("And now?")["status"] == "completed"
     assert "no result was recorded" in str(anthropic.calls[-1].body)
+
+
+@pytest.mark.parametrize("end", ["cancel", "deadline"])
+def test_a_run_that_ends_while_one_of_its_tools_works_tells_the_same_in_events_and_messages(
+    chat: Chat, alice: Person, demo: Service, anthropic: FakeAnthropic, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    from agent.worker.toolcalls import ServiceToolCaller
+
+    call = ServiceToolCaller.__call__
+
+    async def slow(self: ServiceToolCaller, tool: OfferedTool, *rest: Any) -> Any:
+        import asyncio
+
+        return await (asyncio.Event().wait() if tool.name == "find_customers" else call(self, tool, *rest))
+
+    monkeypatch.setattr(ServiceToolCaller, "__call__", slow)
+    if end == "deadline":
+        settings.RUN_TIMEOUT_S = 2
+    anthropic.script(Answer(text="Looking.", calls=(Call("demo__search_tickets"), Call("demo__find_customers"))))
+    run_id = chat.say("Look", model_at(alice, anthropic))
+    wait_until(lambda: "tool_call.finished" in types(log_of(run_id)))
+    if end == "cancel":
+        chat.post(f"/api/runs/{run_id}/cancel")
+    chat.worker.finish()
+    assert [row["status"] for row in chat.run(run_id)["steps"][0]["tool_calls"]] == ["finished", "unknown"]
+    (events,) = chat.check_told().values()
+    assert [data["is_error"] for data in data_of(events, "tool_call.finished")] == [False]
 
 
 def test_a_run_cancelled_before_its_message_arrives_stays_so(chat: Chat, worker: Worker) -> None:

@@ -59,6 +59,21 @@ async def test_a_service_is_asked_for_its_tools_once(fake: FakeService, pool: Se
     assert fake.count("tools/list") == before + 1
 
 
+async def test_parallel_first_calls_ask_a_service_for_its_tools_once(fake: FakeService, pool: ServicePool) -> None:
+    echo, find = await approved(pool, fake), await approved(pool, fake, "find")
+    before, answer = fake.count("tools/list"), fake.on["tools/list"]
+
+    async def slowly(request: web.Request, message: dict[str, Any]) -> Any:
+        await asyncio.sleep(0.1)
+        return await answer(request, message)
+
+    fake.on["tools/list"] = slowly
+    call = caller(pool, fake, ListJournal())
+    results = await asyncio.gather(call(echo, "1", {}), call(find, "2", {}))
+    assert [result.is_error for result in results] == [False, False]
+    assert fake.count("tools/list") == before + 1
+
+
 async def test_a_tool_that_changed_since_it_was_approved_is_not_called(fake: FakeService, pool: ServicePool) -> None:
     echo, find = await approved(pool, fake), await approved(pool, fake, "find")
     fake.tools(tool("echo", annotations={"title": "Sends your mail away"}), tool("find"))

@@ -88,6 +88,17 @@ class BlockTool:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteTools:
+    """The service lists tools that it had not when it was last asked: they are stored, and wait for someone to approve them.
+
+    definitions: agent.mcp's ToolDefinitions, which the loop only hands on.
+    """
+
+    endpoint: str
+    definitions: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EndTool:
     """One call has its result. `status` is `finished`, or `refused` for one that was never sent."""
 
@@ -125,4 +136,6 @@ class ReleaseRun:
     """The worker is shutting down: give the run back so that another worker goes on with it."""
 
 
-Intent: TypeAlias = BeginAttempt | EndAttempt | DispatchTools | BlockTool | EndTool | EndStep | WaitForPerson | EndRun | ReleaseRun
+Intent: TypeAlias = (
+    BeginAttempt | EndAttempt | DispatchTools | BlockTool | NoteTools | EndTool | EndStep | WaitForPerson | EndRun | ReleaseRun
+)

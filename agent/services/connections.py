@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from asgiref.sync import async_to_sync
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from agent.mcp.definitions import ToolListing
@@ -209,6 +210,21 @@ def block_tool(*, service_id: UUID, definition: ToolDefinition) -> bool | None:
         meet(tool, definition)
         tool.save(update_fields=["pending", "state"])
     return None
+
+
+def note_tools(*, service_id: UUID, definitions: Sequence[ToolDefinition]) -> None:
+    """A run met tools that are not pinned: they wait for approval, as those that a test finds. What is pinned already stays as it is."""
+    service = Service.objects.filter(id=service_id).first()
+    if service is None:
+        return  # deleted under the run
+    end = service.tools.aggregate(last=Max("position"))["last"] or 0
+    found = []
+    for position, definition in enumerate(definitions, end + 1):
+        tool = ServiceTool(service=service, state=ServiceTool.State.NEW, name=definition.name, position=position, **columns_of(definition))
+        if service.is_demo:
+            accept_demo_tool(tool, definition)
+        found.append(tool)
+    ServiceTool.objects.bulk_create(found, ignore_conflicts=True)
 
 
 def set_tool_policy(

@@ -25,12 +25,13 @@ from agent.loop.intents import (
     EndTool,
     FenceLost,
     Intent,
+    NoteTools,
     ReleaseRun,
     WaitForPerson,
 )
 from agent.models import Attempt, Conversation, Message, Run, Service, Step, ToolCall
 from agent.services.claims import Claim, requeue_if_decided
-from agent.services.connections import block_tool
+from agent.services.connections import block_tool, note_tools
 from agent.services.doorbell import nudge
 from agent.services.presentation import message_json, money, when
 from agent.services.units import unit_of_work
@@ -188,6 +189,10 @@ def _block_tool(claim: Claim, intent: BlockTool, seq: int) -> bool | None:
     return block_tool(service_id=UUID(intent.endpoint), definition=intent.definition)
 
 
+def _note_tools(claim: Claim, intent: NoteTools, seq: int) -> None:
+    note_tools(service_id=UUID(intent.endpoint), definitions=intent.definitions)
+
+
 def _end_tool(claim: Claim, intent: EndTool, seq: int) -> None:
     result = part_to_json(intent.result)
     kept = [ToolCall.Status.DENIED, ToolCall.Status.EXPIRED, ToolCall.Status.REFUSED]
@@ -241,6 +246,7 @@ _COMMITS: dict[type[Any], Callable[[Claim, Any, int], Any]] = {
     EndAttempt: _end_attempt,
     DispatchTools: _dispatch_tools,
     BlockTool: _block_tool,
+    NoteTools: _note_tools,
     EndTool: _end_tool,
     EndStep: _end_step,
     WaitForPerson: _wait_for_person,

@@ -140,7 +140,7 @@ def _open_log(runtime: Runtime, claim: Claim, work: Work | Refused, stored: int)
 
 
 async def _run(runtime: Runtime, running: Active, work: Work, journal: LoopJournal) -> None:
-    caller = ServiceToolCaller(runtime.services, work.endpoints, journal)
+    caller = ServiceToolCaller(runtime.services, work.endpoints, journal, work.plan.tools)
     runner = Runner(
         work.plan,
         journal=journal,

@@ -7,13 +7,13 @@ import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from agent.loop.intents import BlockTool, FenceLost
+from agent.loop.intents import BlockTool, FenceLost, NoteTools
 from agent.loop.tools import CHANGED
 from agent.mcp.errors import ServiceError
 from llmconfig.llm import JSONObject, Text, ToolResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from agent.loop.plan import OfferedTool
     from agent.loop.ports import Journal
@@ -29,11 +29,13 @@ UNSURE = "It may have run all the same: find out before you call it again."
 class ServiceToolCaller:
     """Of one claim of a run: its services by id, reached through the worker's pooled sessions.
 
-    A service is asked for its tools before its first call: a tool that it defines otherwise than was approved is not called.
+    A service is asked for its tools before its first call: a tool that it defines otherwise than was approved is not called,
+    and one that is not among the known is stored for a person to approve.
     """
 
-    def __init__(self, pool: ServicePool, endpoints: Mapping[str, Endpoint], journal: Journal) -> None:
+    def __init__(self, pool: ServicePool, endpoints: Mapping[str, Endpoint], journal: Journal, known: Iterable[OfferedTool] = ()) -> None:
         self._pool, self._endpoints, self._journal = pool, endpoints, journal
+        self._known = {(tool.endpoint, tool.name) for tool in known}
         self._listed: dict[str, Mapping[str, ToolDefinition]] = {}
         self._listing = defaultdict[str, asyncio.Lock](asyncio.Lock)
 
@@ -65,5 +67,9 @@ class ServiceToolCaller:
     async def _tools(self, session: ServiceSession, endpoint: str) -> Mapping[str, ToolDefinition]:
         async with self._listing[endpoint]:  # parallel first calls ask once
             if endpoint not in self._listed:
-                self._listed[endpoint] = {definition.name: definition for definition in await session.list_tools()}
+                found = await session.list_tools()
+                new = tuple(definition for definition in found if (endpoint, definition.name) not in self._known)
+                if new:
+                    await self._journal.commit(NoteTools(endpoint, new))
+                self._listed[endpoint] = {definition.name: definition for definition in found}
         return self._listed[endpoint]

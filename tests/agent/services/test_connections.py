@@ -18,6 +18,7 @@ from agent.services.connections import (
     delete_service,
     diff_of,
     free_slug,
+    note_tools,
     pin_tools,
     record_listing,
     refresh_tools,
@@ -278,6 +279,17 @@ def test_a_definition_that_a_run_met_blocks_the_tool_and_leaves_the_others(alice
     tool = service.tools.get(name="find")
     assert diff_of(tool) == [{"field": "description", "before": "Does it.", "after": "Sends your mail away."}]
     assert approve_definition(caller=alice.caller, service=service, tool=tool).description == "Sends your mail away."
+
+
+def test_a_tool_that_a_run_met_first_waits_for_approval_and_the_pinned_stay(service: Service) -> None:
+    pin_tools(service=service, definitions=[definition("find"), definition("close")])
+    note_tools(service_id=service.id, definitions=[definition("steal"), definition("find", description="x"), definition("more")])
+    assert states(service) == {"find": "approved", "close": "approved", "steal": "new", "more": "new"}
+    assert [tool.name for tool in service.tools.all()] == ["find", "close", "steal", "more"]
+    assert service.tools.get(name="find").description == "Does it."
+    assert set(service.tools.values_list("policy", flat=True)) == {"ask"}
+    note_tools(service_id=uuid4(), definitions=[definition("steal")])
+    assert ServiceTool.objects.count() == 4
 
 
 def test_a_change_taken_back_is_none(service: Service) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from agent.models import Service
-from agent.services.connections import block_tool, delete_service, refresh_tools, update_service
+from agent.services.connections import block_tool, delete_service, note_tools, refresh_tools, update_service
 from agent.services.demo import ensure_demo_service
 from llmconfig.services import waiting_place
 from llmconfig.tenancy.errors import Conflict, Unavailable
@@ -130,3 +130,6 @@ def test_a_run_that_meets_another_definition_accepts_it(alice: Person, demo_url:
     tool = service.tools.get(name="search_tickets")
     assert (tool.state, tool.pending, tool.policy, tool.read_only) == ("approved", None, "ask", False)
     assert block_tool(service_id=service.id, definition=definition("no_such_tool")) is None
+    note_tools(service_id=service.id, definitions=[definition("brand_new", readOnlyHint=True)])
+    tool = service.tools.get(name="brand_new")
+    assert (tool.state, tool.policy, tool.read_only) == ("approved", "auto", True)

@@ -10,7 +10,18 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from agent.loop.intents import BeginAttempt, BlockTool, DispatchTools, EndRun, EndStep, EndTool, FenceLost, ReleaseRun, WaitForPerson
+from agent.loop.intents import (
+    BeginAttempt,
+    BlockTool,
+    DispatchTools,
+    EndRun,
+    EndStep,
+    EndTool,
+    FenceLost,
+    NoteTools,
+    ReleaseRun,
+    WaitForPerson,
+)
 from agent.models import Attempt, Message, Run, Service, Step, ToolCall
 from agent.services.journal import canonical_hash, commit_intent
 from agent.services.presentation import message_json
@@ -288,3 +299,9 @@ def test_a_tool_that_became_another_is_blocked_while_the_run_goes_on(alice: Pers
     assert service.tools.get().state == "changed"
     run.refresh_from_db()
     assert (run.status, run.event_seq) == ("running", 7)
+
+
+def test_a_tool_that_a_run_met_first_waits_for_approval(alice: Person, run: Run, claim: Claim) -> None:
+    service = service_of(alice, "find")
+    commit_intent(claim, NoteTools(str(service.id), (definition("steal"),)), seq=7)
+    assert dict(service.tools.values_list("name", "state")) == {"find": "approved", "steal": "new"}

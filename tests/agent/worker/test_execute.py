@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.models import Run
+from agent.models import Run, Service
 from tests.agent.worker.chat import data_of, model_at, types
 from tests.fakes.script import Answer, Call, Failure, Silence
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
 
-    from agent.models import Service
     from tests.agent.worker.chat import Chat
     from tests.agent.worker.conftest import Worker
     from tests.fakes.anthropic import FakeAnthropic
@@ -240,6 +239,13 @@ def test_a_fault_inside_the_loop_fails_the_run_and_tells_nothing_of_why(
     assert "secret detail" not in str(run)
     assert "secret detail" in caplog.text
     chat.check_told()
+
+
+def test_a_tool_that_its_service_has_only_now_is_stored_for_approval(chat: Chat, demo: Service) -> None:
+    demo.tools.filter(name="get_article").delete()
+    Service.objects.update(is_demo=False)  # whose tools wait for nobody
+    assert chat.ask("Which tickets are open?")["status"] == "completed"
+    assert dict(demo.tools.exclude(state="approved").values_list("name", "state")) == {"get_article": "new"}
 
 
 def test_a_run_ends_at_its_deadline(chat: Chat, alice: Person, anthropic: FakeAnthropic, settings: SettingsWrapper) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from agent.loop.intents import BlockTool, FenceLost
+from agent.loop.intents import BlockTool, FenceLost, NoteTools
 from agent.loop.plan import OfferedTool
 from agent.loop.tools import CHANGED
 from agent.mcp.pool import ServicePool
@@ -47,8 +47,8 @@ async def approved(pool: ServicePool, fake: FakeService, name: str = "echo", **f
     return OfferedTool(neutral, "crm", name, "crm-id", "run", pinned.definition_hash, **fields)
 
 
-def caller(pool: ServicePool, fake: FakeService, journal: ListJournal) -> ServiceToolCaller:
-    return ServiceToolCaller(pool, {"crm-id": endpoint(fake.url)}, journal)
+def caller(pool: ServicePool, fake: FakeService, journal: ListJournal, *known: OfferedTool) -> ServiceToolCaller:
+    return ServiceToolCaller(pool, {"crm-id": endpoint(fake.url)}, journal, known)
 
 
 async def test_a_service_is_asked_for_its_tools_once(fake: FakeService, pool: ServicePool) -> None:
@@ -115,6 +115,21 @@ async def test_a_run_that_is_ours_no_more_calls_nothing(fake: FakeService, pool:
     with pytest.raises(FenceLost):
         await caller(pool, fake, ListJournal(refuse=BlockTool))(echo, "1", {})
     assert fake.count("tools/call") == 0
+
+
+async def test_a_tool_that_nobody_has_seen_yet_is_stored(fake: FakeService, pool: ServicePool) -> None:
+    echo, find = await approved(pool, fake), await approved(pool, fake, "find")
+    fake.tools(tool("echo"), tool("steal"), tool("find"))
+    journal = ListJournal()
+    call = caller(pool, fake, journal, echo, find)
+    for _ in range(2):
+        assert not (await call(echo, "1", {})).is_error
+    (noted,) = journal.of(NoteTools)
+    assert (noted.endpoint, [definition.name for definition in noted.definitions]) == ("crm-id", ["steal"])
+    fake.tools(tool("echo"), tool("find"))
+    journal = ListJournal()
+    await caller(pool, fake, journal, echo, find)(echo, "1", {})
+    assert journal.of(NoteTools) == []
 
 
 async def test_a_service_that_lists_nothing_any_more_answers_for_itself(fake: FakeService, pool: ServicePool) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 import httpx2
 
-from agent.mcp.standing import StandingStream
+from agent.mcp.standing import TOO_LONG, StandingStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -185,7 +185,7 @@ class _Body(httpx2.AsyncByteStream):
                 raise Unreadable(str(failure)) from None
             received += len(chunk)
             if self._limit is not None and received > self._limit:
-                too_long = Unreadable(f"its answer is longer than {self._limit:,} bytes")
+                too_long = Unreadable(f"{TOO_LONG} {self._limit:,} bytes")
                 self._exchange.fail(too_long)
                 raise too_long
             yield standing.feed(chunk) if standing else chunk

@@ -91,7 +91,7 @@ class Connection:
         """Raises the ServiceError that kept it from opening."""
         await self._settled.wait()
         if self._error is not None:
-            raise type(self._error)(self._error.detail, status=self._error.status)
+            raise type(self._error)(self._error.detail, status=self._error.status, advice=self._error.advice)
 
     def retire(self) -> None:
         """Take no more requests, and close when the last of them has its answer."""

@@ -19,14 +19,16 @@ class ServiceError(Exception):
     """detail: what happened, for people, free of credentials. status: HTTP status, or None where none came.
 
     may_have_run: a tool call had left and its fate is unknown; False means that it certainly did not run.
+    advice: what to do next, where the cause asks for something else than its kind does.
     """
 
     kind: ClassVar[str] = "service_error"
-    advice: ClassVar[str] = "Try again, or test the service in the settings."
+    advice: str = "Try again, or test the service in the settings."
 
-    def __init__(self, detail: str, *, status: int | None = None, may_have_run: bool = False) -> None:
+    def __init__(self, detail: str, *, status: int | None = None, may_have_run: bool = False, advice: str = "") -> None:
         super().__init__(detail)
         self.detail, self.status, self.may_have_run = detail, status, may_have_run
+        self.advice = advice or type(self).advice
 
     @property
     def message(self) -> str:

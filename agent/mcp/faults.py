@@ -12,11 +12,13 @@ from pydantic import ValidationError
 
 from agent.mcp.bounds import Unreadable
 from agent.mcp.errors import ServiceError, ServiceProtocolError, ServiceTimeout, ServiceUnauthorized, ServiceUnreachable, SessionForgotten
+from agent.mcp.standing import TOO_LONG
 
 if TYPE_CHECKING:
     from agent.mcp.bounds import Exchange
     from agent.mcp.endpoint import Endpoint
 
+_ITS_OPERATOR = "Try again; if it goes on, ask whoever runs the service."
 _LONGEST_QUOTE = 300
 _SDK_CLOSED = ("Connection closed", "SSE stream")
 _SDK_STATUS = "Server returned an error response"
@@ -26,7 +28,7 @@ _NOT_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.Unsupported
 def explain(error: BaseException, exchange: Exchange, endpoint: Endpoint, *, calling: bool) -> ServiceError:
     """calling: a tool call was under way, so that what is lost now may have run."""
     found = _of_wire(exchange, endpoint.place, calling=calling) or _of_error(_leaf(error), exchange, endpoint.place, calling=calling)
-    return type(found)(endpoint.scrub(found.detail), status=found.status, may_have_run=found.may_have_run)
+    return type(found)(endpoint.scrub(found.detail), status=found.status, may_have_run=found.may_have_run, advice=found.advice)
 
 
 def _of_wire(exchange: Exchange, place: str, *, calling: bool) -> ServiceError | None:
@@ -47,7 +49,7 @@ def _of_failure(failure: Exception, place: str, *, calling: bool) -> ServiceErro
         kind = ServiceTimeout if isinstance(failure, httpx2.ConnectTimeout) else ServiceUnreachable
         return kind(f"No connection to {place}: {failure}{'' if str(failure).endswith('.') else '.'}")
     if isinstance(failure, Unreadable):
-        return ServiceProtocolError(f"{place} was cut off: {failure}.", may_have_run=calling)
+        return _too_long(str(failure), place, calling=calling)
     if isinstance(failure, httpx2.TimeoutException):
         return ServiceTimeout(f"{place} fell silent.", may_have_run=calling)
     return ServiceUnreachable(f"The connection to {place} broke: {failure or type(failure).__name__}.", may_have_run=calling)
@@ -63,9 +65,9 @@ def _of_status(status: int, exchange: Exchange, place: str, *, calling: bool) ->
     if status in (404, 405, 406, 415):
         return ServiceProtocolError(f"There is no MCP server at {place} ({status}).", status=status)
     if status == 429:
-        return ServiceUnreachable(f"{place} receives too many requests (429).", status=status)
+        return ServiceUnreachable(f"{place} receives too many requests (429).", status=status, advice="Wait a minute and try again.")
     if status >= 500:
-        return ServiceUnreachable(f"{place} is failing ({status}).", status=status, may_have_run=calling)
+        return ServiceUnreachable(f"{place} is failing ({status}).", status=status, may_have_run=calling, advice=_ITS_OPERATOR)
     return None  # another 4xx usually carries a JSON-RPC error that says more
 
 
@@ -89,7 +91,15 @@ def _of_answer(error: MCPError, exchange: Exchange, place: str, *, calling: bool
         return ServiceProtocolError(f"{place} speaks no MCP version that we know.")
     if error.message == _SDK_STATUS:
         return ServiceProtocolError(f"{place} refused the request ({exchange.status}).", status=exchange.status)
-    return ServiceProtocolError(f"{place} answered with an error: {_quote(error.message)}", status=exchange.status, may_have_run=calling)
+    if error.message.startswith(TOO_LONG):
+        return _too_long(error.message, place, calling=calling)
+    told = f"{place} answered with an error: {_quote(error.message)}"
+    return ServiceProtocolError(told, status=exchange.status, may_have_run=calling, advice=f"The service reported it. {_ITS_OPERATOR}")
+
+
+def _too_long(told: str, place: str, *, calling: bool) -> ServiceProtocolError:
+    advice = "Ask for less at once." if calling else "Ask whoever runs the service for fewer tools, or for shorter descriptions of them."
+    return ServiceProtocolError(f"{place} was cut off: {told}.", may_have_run=calling, advice=advice)
 
 
 def _quote(text: str) -> str:

@@ -63,7 +63,7 @@ class ServicePool:
             if not session.is_busy:
                 self.forget(key)
                 return
-        raise ServiceUnreachable(f"All {self._max_sessions} connections to services are in use. Try again in a moment.")
+        raise ServiceUnreachable(f"All {self._max_sessions} connections to services are in use.", advice="Try again in a moment.")
 
     def _dismiss(self, session: ServiceSession) -> None:
         farewell = asyncio.create_task(session.aclose())

@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 LONGEST_LINE: Final = 1_000_000
+TOO_LONG: Final = "its answer is longer than"
 _KEPT = 200  # bytes at either end, where the id of an answer stands
 
 _ID_FIRST = re.compile(rb'^data:\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d{1,18})\s*,')
@@ -39,5 +40,5 @@ class StandingStream:
         found = _ID_FIRST.search(head) or _ID_LAST.search(line[-_KEPT:])
         if found is None:
             return b""
-        error = {"code": -32603, "message": f"its answer is longer than {LONGEST_LINE:,} bytes"}
+        error = {"code": -32603, "message": f"{TOO_LONG} {LONGEST_LINE:,} bytes"}
         return b"data: " + json.dumps({"jsonrpc": "2.0", "id": int(found[1]), "error": error}).encode()

@@ -202,6 +202,7 @@ async def test_a_status_that_ends_it(fake: FakeService, status, error, transport
     caught = await refused(fake.url, headers=AUTHORIZED, transport=transport)
     assert isinstance(caught, error)
     assert caught.status == status
+    assert ("Wait a minute" in caught.message) is (status == 429)
     assert KEY not in f"{caught.message} {caught!r}"
 
 

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from mcp import MCPError
 
-from agent.mcp.bounds import Exchange
+from agent.mcp.bounds import Exchange, Unreadable
 from agent.mcp.endpoint import Endpoint
 from agent.mcp.errors import ServiceError, ServiceProtocolError, ServiceTimeout, ServiceUnreachable
 from agent.mcp.faults import explain
@@ -62,6 +62,33 @@ def test_another_4xx_says_what_the_service_said_or_its_number() -> None:
 def test_a_version_we_do_not_know() -> None:
     found = explain(MCPError(-32022, "no", {"supported": ["2199-01-01"]}), Exchange(), ENDPOINT, calling=False)
     assert "no MCP version" in found.detail
+
+
+@pytest.mark.parametrize(("status", "says"), [(429, "Wait a minute and try again."), (503, "if it goes on, ask whoever runs")])
+@pytest.mark.parametrize("calling", [True, False])
+def test_advice_fits_the_status(status: int, says: str, calling: bool) -> None:
+    exchange = Exchange()
+    exchange.status = status
+    found = explain(MCPError(-32603, "Server returned an error response"), exchange, ENDPOINT, calling=calling)
+    assert says in found.message
+    assert "Check" not in found.message
+
+
+@pytest.mark.parametrize(("calling", "says"), [(True, "Ask for less at once."), (False, "fewer tools, or for shorter descriptions")])
+def test_advice_for_what_is_too_long(calling: bool, says: str) -> None:
+    exchange = Exchange()
+    exchange.fail(Unreadable("its answer is longer than 8 bytes"))
+    for error, seen in ((ValueError(), exchange), (MCPError(-32603, "its answer is longer than 8 bytes"), Exchange())):
+        found = explain(error, seen, ENDPOINT, calling=calling)
+        assert found.detail == "https://crm.example/mcp was cut off: its answer is longer than 8 bytes."
+        assert says in found.message
+        assert "address" not in found.message
+
+
+def test_an_error_that_an_mcp_server_reports_is_its_own() -> None:
+    found = explain(MCPError(-32000, "Ledger is locked"), Exchange(), ENDPOINT, calling=False)
+    assert "error: Ledger is locked. The service reported it. Try again" in found.message
+    assert "address" not in found.message
 
 
 def test_every_error_says_what_to_do_next() -> None:

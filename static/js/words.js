@@ -27,7 +27,7 @@ const STATUS = {
   connected: ["Connected", "ok"],
   ok: ["Connected", "ok"],
   unreachable: ["Not answering", "bad"],
-  error: ["Not answering", "bad"],
+  error: ["Answers with an error", "bad"],
   unauthorized: ["Wants a sign-in", "warn"],
 };
 

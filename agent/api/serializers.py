@@ -185,7 +185,7 @@ class ServiceOutput(serializers.Serializer[Any]):
     display_name = serializers.CharField()
     slug = serializers.CharField()
     transport = serializers.CharField()
-    url = serializers.CharField()
+    url = serializers.CharField(help_text="The values of its query are masked for those who may not change the service")
     auth_type = serializers.CharField()
     has_token = serializers.BooleanField()
     status = serializers.ChoiceField(choices=Service.Status.choices)

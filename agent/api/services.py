@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from agent.api.pagination import ByPosition
 from agent.api.serializers import ApproveToolInput, GrantOutput, ServiceInput, ServiceOutput, ServiceTestOutput, ToolInput, ToolOutput
+from agent.mcp.endpoint import masked
 from agent.models import Service, ServiceTool, ToolGrant
 from agent.services.connections import (
     approve_definition,
@@ -19,6 +20,7 @@ from agent.services.connections import (
     delete_service,
     diff_of,
     draft_service,
+    may_change,
     pending_hash,
     record_listing,
     refresh_tools,
@@ -49,14 +51,15 @@ def visible_services(caller: Caller) -> QuerySet[Service]:
     return rows  # type: ignore[no-any-return]
 
 
-def service_json(service: Service) -> dict[str, Any]:
+def service_json(service: Service, caller: Caller) -> dict[str, Any]:
+    """The query of its address, which may hold a key, is shown to whoever may change the service."""
     count = getattr(service, "tool_count", None)
     return {
         "id": str(service.id),
         "display_name": service.display_name,
         "slug": service.slug,
         "transport": service.transport,
-        "url": service.url,
+        "url": service.url if may_change(caller, service) else masked(service.url),
         "auth_type": service.auth_type,
         "has_token": bool(service.token),
         "status": service.status,
@@ -101,7 +104,7 @@ class Services(IdempotentCreateMixin, APIView):
         ensure_demo_service(caller.organization)
         paginator = NewestFirst()
         page = paginator.paginate_queryset(visible_services(caller), request, self) or []
-        return paginator.get_paginated_response([service_json(row) for row in page])
+        return paginator.get_paginated_response([service_json(row, caller) for row in page])
 
     def before_create(self, request: Request, *args: Any, **kwargs: Any) -> None:
         body = ServiceInput(data=request.data)
@@ -113,13 +116,14 @@ class Services(IdempotentCreateMixin, APIView):
         with transaction.atomic():
             service = save_new(self.draft)
             record_listing(service=service, listing=self.listing)
-        return Response(service_json(service), status=201)
+        return Response(service_json(service, caller_of(request)), status=201)
 
 
 class OneService(APIView):
     @extend_schema(operation_id="services_retrieve", responses=ServiceOutput)
     def get(self, request: Request, id: UUID) -> Response:
-        return Response(service_json(visible_services(caller_of(request)).get(id=id)))
+        caller = caller_of(request)
+        return Response(service_json(visible_services(caller).get(id=id), caller))
 
     @extend_schema(operation_id="services_update", request=ServiceInput(partial=True), responses=ServiceOutput)
     def patch(self, request: Request, id: UUID) -> Response:
@@ -127,7 +131,7 @@ class OneService(APIView):
         service = visible_services(caller).get(id=id)
         body = ServiceInput(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        return Response(service_json(update_service(caller=caller, service=service, **body.validated_data)))
+        return Response(service_json(update_service(caller=caller, service=service, **body.validated_data), caller))
 
     @extend_schema(operation_id="services_delete", responses={204: None})
     def delete(self, request: Request, id: UUID) -> Response:

@@ -54,9 +54,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The SDK logs what a server sent, tracebacks included, and a server may send our key back. What matters is in our errors.
+# The SDK logs what a server sent, tracebacks included, and a server may send our key back; httpx2 logs whole addresses, whose query
+# may hold one. What matters is in our errors.
 # Filters, since configuring logging later would reset levels.
-for _logger in ("mcp.client.streamable_http", "mcp.client.sse", "mcp.shared.jsonrpc_dispatcher", "client"):
+for _logger in ("mcp.client.streamable_http", "mcp.client.sse", "mcp.shared.jsonrpc_dispatcher", "client", "httpx2"):
     logging.getLogger(_logger).addFilter(lambda record: False)
 
 _US = Implementation(name="routekit", version="0.1.0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from llmconfig.llm.secret import MASK, Secret
 
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 Transport: TypeAlias = Literal["streamable-http", "sse"]
 
 _SHORTEST_CREDENTIAL = 6  # shorter words ("Bearer" apart, which is skipped by name) would mask ordinary text
+
+
+def masked(url: str) -> str:
+    """url for those who may know of a service but not open it: each value of its query masked, as one may be its key."""
+    parts = urlsplit(url)
+    pairs = [pair.partition("=") for pair in parts.query.split("&") if pair]
+    query = "&".join(f"{name}={MASK}" if equals else MASK for name, equals, _ in pairs)
+    return urlunsplit(parts._replace(query=query, fragment=""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -289,6 +289,13 @@ def diff_of(tool: ServiceTool) -> list[dict[str, Any]] | None:
     ]
 
 
+def may_change(caller: Caller, service: Service) -> bool:
+    """Its owner, or for a shared one an admin or owner of the organization."""
+    if service.organization_id != caller.organization.pk:
+        return False
+    return allows(caller, Action.SHARE) if service.shared else service.owner_id == caller.user.pk
+
+
 def _require(caller: Caller, *, shared: bool) -> None:
     if not allows(caller, Action.SHARE if shared else Action.MANAGE_OWN):
         what = "Only an admin or owner changes what the organization shares." if shared else "Your role here may not have services."

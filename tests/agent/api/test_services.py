@@ -54,6 +54,19 @@ def test_a_host_of_one_word_is_an_address_like_any_other(client: APIClient, serv
     assert client.patch(one(service), {"url": url}).json()["url"] == url
 
 
+def test_a_key_in_the_address_is_shown_to_who_may_change_the_service(alice: Person, bob: Person) -> None:
+    url = "http://127.0.0.1:9/mcp?key=canary-7f3a91c2&v=1"
+    masked = "http://127.0.0.1:9/mcp?key=••••&v=••••"
+    shared, own = service_of(alice, slug="ours", shared=True), service_of(bob, slug="bobs")
+    Service.objects.update(url=url)
+    looker, auditor = (person(role, alice.organization, role) for role in (Role.VIEWER, Role.AUDITOR))
+    for who, shown in ((alice, url), (bob, masked), (looker, masked), (auditor, masked)):
+        listed = {row["slug"]: row["url"] for row in who.client().get(ALL).json()["results"]}
+        assert listed["ours"] == who.client().get(one(shared)).json()["url"] == shown
+    assert bob.client().get(one(own)).json()["url"] == url
+    assert alice.client().patch(one(shared), {"display_name": "New"}).json()["url"] == url
+
+
 def test_a_service_is_made_and_asked_for_its_tools(client: APIClient, demo_url: str, settings: SettingsWrapper) -> None:
     settings.DEMO_SERVICE_URL = ""
     body = {"display_name": "Desk", "url": demo_url, "transport": "streamable-http", "auth_type": "bearer", "token": TOKEN}

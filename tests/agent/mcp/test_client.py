@@ -229,6 +229,17 @@ async def test_a_key_that_is_sent_back_in_garbage_reaches_no_log(fake: FakeServi
     assert KEY not in caught.value.message
 
 
+async def test_a_key_in_the_address_reaches_no_log(fake: FakeService, caplog) -> None:
+    session = ServiceSession(endpoint(f"{fake.url}?key={KEY}"), LOOPBACK, QUICK)
+    fake.result(content=[{"type": "text", "text": "ran"}])
+    with caplog.at_level("DEBUG"), caplog.at_level("DEBUG", logger="httpx2"):
+        await session.list_tools()
+        await session.call("echo", {}, timeout=5)
+        await session.aclose()
+    assert fake.count("tools/call") == 1
+    assert KEY not in caplog.text
+
+
 async def test_the_credentials_are_sent(fake: FakeService, session: ServiceSession) -> None:
     await session.list_tools()
     assert {headers.get("Authorization") for headers in fake.headers} == {f"Bearer {KEY}"}

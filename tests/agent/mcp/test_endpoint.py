@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 from urllib.parse import quote
 
-from agent.mcp.endpoint import Endpoint
+import pytest
+
+from agent.mcp.endpoint import Endpoint, masked
 from llmconfig.llm import Secret
 
 KEY = "s3cr3t/key+value"
@@ -35,3 +37,13 @@ def test_endpoints_with_other_credentials_differ() -> None:
     other = Endpoint(ENDPOINT.key, ENDPOINT.url, headers={"Authorization": Secret("Bearer other")})
     assert other != ENDPOINT
     assert hash(other) == hash(ENDPOINT)  # a credential is never hashed
+
+
+@pytest.mark.parametrize(("url", "shown"), [
+    ("https://crm.example/mcp", "https://crm.example/mcp"),
+    ("https://crm.example:8443/mcp?key=abc&x=&flag#top", "https://crm.example:8443/mcp?key=••••&x=••••&••••"),
+    ("https://crm.example/mcp?key=a=b&&key=c", "https://crm.example/mcp?key=••••&key=••••"),
+    ("", ""),
+])  # fmt: skip
+def test_a_masked_address_keeps_the_names_of_its_query(url: str, shown: str) -> None:
+    assert masked(url) == shown

@@ -40,3 +40,12 @@ def test_what_is_approved_is_what_was_read(page: Page) -> None:
             page.get_by_role("button", name="Approve the new definition").click()
         assert asked.value.post_data_json == {"definition_hash": "0" * 64}
         expect(page.get_by_role("alert").filter(has_text="defined otherwise by now")).to_be_visible()
+
+
+def test_what_was_left_out_of_a_list_is_shown_of_a_service_that_is_connected(page: Page) -> None:
+    sign_in(page)
+    with first_row(page, "**/api/user/services*", status_detail="It lists more tools than are taken."):
+        page.goto("/settings/services/")
+        row = page.get_by_role("listitem").filter(has_text="Demo service")
+        expect(row).to_contain_text("It lists more tools than are taken.")
+        expect(row).to_contain_text("Connected")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -65,7 +66,13 @@ def price_attempt(*, provider_type: str, model: str, usage: Usage, at: datetime,
         return Cost(None)
     calculated = listed.calc_price(_billed(usage), provider, genai_request_timestamp=at)
     evidence: Evidence = "measured" if _plain_name(model) == _plain_name(str(listed.id)) else "estimated"
-    return Cost(calculated.total_price, version=f"genai-prices {version('genai-prices')}", evidence=evidence)
+    return Cost(calculated.total_price, version=_version(), evidence=evidence)
+
+
+@cache
+def _version() -> str:
+    """Read from the package's metadata on disk."""
+    return f"genai-prices {version('genai-prices')}"
 
 
 def look_up(provider_type: str, model: str, *, at: datetime, base_url: str = "") -> ListedModel | None:

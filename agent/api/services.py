@@ -16,20 +16,18 @@ from agent.mcp.endpoint import masked
 from agent.models import Service, ServiceTool, ToolGrant
 from agent.services.connections import (
     approve_definition,
-    ask_tools,
     delete_service,
     diff_of,
     draft_service,
     may_change,
     pending_hash,
-    record_listing,
-    refresh_tools,
     revoke_grant,
     save_new,
     set_tool_policy,
     update_service,
 )
 from agent.services.demo import ensure_demo_service
+from agent.services.listing import ask_tools, record_listing, refresh_tools
 from agent.services.presentation import when
 from llmconfig.tenancy.caller import Action, Caller, caller_of
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin, idempotency_parameter

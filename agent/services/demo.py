@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from agent.models import Service
-from agent.services.connections import free_slug, refresh_tools
+from agent.services.connections import free_slug
+from agent.services.listing import refresh_tools
 from llmconfig.tenancy.errors import Unavailable
 
 if TYPE_CHECKING:

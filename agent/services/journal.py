@@ -31,8 +31,8 @@ from agent.loop.intents import (
 )
 from agent.models import Attempt, Conversation, Message, Run, Service, Step, ToolCall
 from agent.services.claims import Claim, requeue_if_decided
-from agent.services.connections import block_tool, note_tools
 from agent.services.doorbell import nudge
+from agent.services.listing import block_tool, note_tools
 from agent.services.presentation import message_json, money, when
 from agent.services.units import unit_of_work
 from llmconfig.services import price_attempt

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from agent.models import Service, ServiceTool, ToolGrant
-from agent.services.connections import pin_tools
+from agent.services.listing import pin_tools
 from llmconfig.tenancy.models import Role
 from tests.agent.rows import definition, service_of
 from tests.llmconfig.people import person

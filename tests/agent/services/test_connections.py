@@ -11,21 +11,16 @@ from django.utils import timezone
 from agent.mcp.definitions import ToolListing
 from agent.models import Service, ServiceTool, ToolGrant
 from agent.services.connections import (
-    Listing,
     approve_definition,
-    block_tool,
     create_service,
     delete_service,
     diff_of,
     free_slug,
-    note_tools,
-    pin_tools,
-    record_listing,
-    refresh_tools,
     revoke_grant,
     set_tool_policy,
     update_service,
 )
+from agent.services.listing import Listing, block_tool, note_tools, pin_tools, record_listing, refresh_tools
 from llmconfig.llm import Secret
 from llmconfig.tenancy.errors import Conflict, Forbidden, Invalid
 from llmconfig.tenancy.keys import open_for

@@ -9,8 +9,9 @@ import pytest
 from django.conf import settings
 
 from agent.models import Service
-from agent.services.connections import block_tool, delete_service, note_tools, refresh_tools, update_service
+from agent.services.connections import delete_service, update_service
 from agent.services.demo import ensure_demo_service
+from agent.services.listing import block_tool, note_tools, refresh_tools
 from llmconfig.services import waiting_place
 from llmconfig.tenancy.errors import Conflict, Unavailable
 from routekit.embedded import prepare

@@ -77,7 +77,8 @@ class Seat:
                 self._behind = self._behind or found is None or len(found) == PAGE
             if not self._behind and not self._joined:
                 self._joined = True
-                self._behind = not await self._tail.join(self, found[-1].seq if found else after)
+                is_complete = await self._tail.join(self, found[-1].seq if found else after)
+                self._behind = self._behind or not is_complete  # the backlog may have overflowed meanwhile
             if found:
                 return found
         return []

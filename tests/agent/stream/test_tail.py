@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
 
+    from agent.stream.tail import Seat
+
 
 @pytest.fixture
 async def tail(async_client: AsyncRedis) -> AsyncIterator[Tail]:
@@ -117,6 +119,27 @@ async def test_a_slow_seat_reads_what_overflowed_from_the_log(
             append(client, run_id, 1, [event])
             assert await event_of(quick) == event
         assert await collect(slow) == run
+
+
+async def test_what_overflows_while_a_seat_joins_is_read_from_the_log(
+    client: Redis, tail: Tail, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.stream.tail.BACKLOG", 10)
+    run, join = a_run(20), tail.join
+
+    async def slow_join(seat: Seat, after: int) -> bool:
+        """The answer of a Valkey that is slow to take the bell: the tail brings events meanwhile."""
+        joined = await join(seat, after)
+        append(client, run_id, 1, run)
+        seat.push(run)
+        return joined
+
+    monkeypatch.setattr(tail, "join", slow_join)
+    seat = tail.seat(run_id)
+    try:
+        assert await seat.read(0, 0) == run
+    finally:
+        seat.close()
 
 
 async def test_a_run_that_nobody_watches_is_followed_no_more(client: Redis, tail: Tail, run_id: str) -> None:

@@ -112,18 +112,20 @@ def set_tool_policy(
     """Choose what a tool may do. `auto` classifies it as read-only; a tool whose service says that it writes can only ask or be denied."""
     _require(caller, shared=service.shared)
     wants_auto = policy == ServiceTool.Policy.AUTO or read_only is True
-    if wants_auto and tool.is_declared_writing:
-        raise Invalid(
-            f"{service.display_name} says that {tool.name} changes data, so it can ask or be denied, but not run by itself.",
-            code="not_read_only",
-            attr="policy" if policy else "read_only",
-        )
-    if policy is not None:
-        tool.policy = policy
-        tool.read_only = tool.read_only or policy == ServiceTool.Policy.AUTO
-    if read_only is not None:
-        tool.read_only = read_only
-    tool.save(update_fields=["policy", "read_only"])
+    with transaction.atomic():
+        tool.refresh_from_db(from_queryset=ServiceTool.objects.select_for_update())
+        if wants_auto and tool.is_declared_writing:
+            raise Invalid(
+                f"{service.display_name} says that {tool.name} changes data, so it can ask or be denied, but not run by itself.",
+                code="not_read_only",
+                attr="policy" if policy else "read_only",
+            )
+        if policy is not None:
+            tool.policy = policy
+            tool.read_only = tool.read_only or policy == ServiceTool.Policy.AUTO
+        if read_only is not None:
+            tool.read_only = read_only
+        tool.save(update_fields=["policy", "read_only"])
     return tool
 
 

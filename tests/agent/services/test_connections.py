@@ -311,6 +311,14 @@ def tool(service: Service) -> ServiceTool:
     return service.tools.get()
 
 
+def test_two_changes_of_one_tool_at_once_undo_nothing_of_each_other(alice: Person, service: Service, tool: ServiceTool) -> None:
+    stale = ServiceTool.objects.get(id=tool.id)
+    set_tool_policy(caller=alice.caller, service=service, tool=tool, policy="deny")
+    set_tool_policy(caller=alice.caller, service=service, tool=stale, read_only=True)
+    tool.refresh_from_db()
+    assert (tool.policy, tool.read_only) == ("deny", True)
+
+
 def test_auto_classifies_a_tool_as_reading(alice: Person, service: Service, tool: ServiceTool) -> None:
     set_tool_policy(caller=alice.caller, service=service, tool=tool, policy="auto")
     assert (tool.policy, tool.read_only, tool.counts_as_read_only) == ("auto", True, True)

@@ -93,7 +93,7 @@ def pin_tools(*, service: Service, definitions: Sequence[ToolDefinition]) -> Non
 
     The demo service is a part of routekit: what a release adds to it or changes is accepted.
     """
-    known = {tool.name: tool for tool in service.tools.all()}
+    known = {tool.name: tool for tool in service.tools.select_for_update()}  # a person may be choosing what one may do
     first = bool(Service.objects.filter(id=service.id, pinned_at=None).update(pinned_at=timezone.now()))
     state = ServiceTool.State.APPROVED if first else ServiceTool.State.NEW
     take = accept_demo_tool if service.is_demo else meet
@@ -110,7 +110,8 @@ def block_tool(*, service_id: UUID, definition: ToolDefinition) -> bool | None:
 
     A tool of the demo service is accepted instead; the answer then says whether it counts as read-only now. None: it is blocked.
     """
-    tool = ServiceTool.objects.filter(service=service_id, name=definition.name).select_related("service").first()
+    rows = ServiceTool.objects.select_for_update(of=("self",)).select_related("service")
+    tool = rows.filter(service=service_id, name=definition.name).first()
     if tool is None:
         return None
     if tool.service.is_demo:
@@ -125,7 +126,7 @@ def block_tool(*, service_id: UUID, definition: ToolDefinition) -> bool | None:
 
 def note_tools(*, service_id: UUID, definitions: Sequence[ToolDefinition]) -> None:
     """A run met tools that are not pinned: they wait for approval, as those that a test finds. What is pinned already stays as it is."""
-    service = Service.objects.filter(id=service_id).first()
+    service = Service.objects.select_for_update().filter(id=service_id).first()  # as a listing that is being stored holds it
     if service is None:
         return  # deleted under the run
     end = service.tools.aggregate(last=Max("position"))["last"] or 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from agent.mcp.definitions import ToolListing
@@ -21,6 +23,7 @@ from agent.services.connections import (
     update_service,
 )
 from agent.services.listing import Listing, block_tool, note_tools, pin_tools, record_listing, refresh_tools
+from agent.services.pinned import meet
 from llmconfig.llm import Secret
 from llmconfig.tenancy.errors import Conflict, Forbidden, Invalid
 from llmconfig.tenancy.keys import open_for
@@ -31,6 +34,7 @@ from tests.llmconfig.people import person
 if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
 
+    from agent.mcp.definitions import ToolDefinition
     from tests.llmconfig.people import Person
 
 TOKEN = "token-of-alice-0123456789"
@@ -317,6 +321,32 @@ def test_two_changes_of_one_tool_at_once_undo_nothing_of_each_other(alice: Perso
     set_tool_policy(caller=alice.caller, service=service, tool=stale, read_only=True)
     tool.refresh_from_db()
     assert (tool.policy, tool.read_only) == ("deny", True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tools_that_a_run_notes_wait_for_a_listing_that_is_being_stored(
+    alice: Person, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both find the same tool unknown: the second to store it must see the first."""
+    known, noting = [definition("find")], Thread(target=_noted, args=(service,))
+
+    def meanwhile(tool: ServiceTool, found: ToolDefinition) -> None:
+        noting.start()
+        noting.join(0.5)
+        meet(tool, found)
+
+    monkeypatch.setattr("agent.services.connections.meet", meanwhile)
+    record_listing(service=service, listing=Listing(timezone.now(), 1, known))
+    noting.join()
+    assert [tool.name for tool in service.tools.all()] == ["find"]
+
+
+def _noted(service: Service) -> None:
+    try:
+        with transaction.atomic():
+            note_tools(service_id=service.id, definitions=[definition("find")])
+    finally:
+        connection.close()
 
 
 def test_auto_classifies_a_tool_as_reading(alice: Person, service: Service, tool: ServiceTool) -> None:

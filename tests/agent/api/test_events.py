@@ -10,8 +10,9 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.test import AsyncClient
 
-from agent.models import Run
+from agent.models import Conversation, Run
 from agent.services import live
+from agent.services.conversations import delete_conversation
 from agent.stream import RunEvent, append, client
 from llmconfig.tenancy.accounts import create_api_token
 from tests.agent.events import parse_sse
@@ -173,3 +174,10 @@ def test_a_stream_keeps_no_database_connection(alice: Person, run: Run, told: No
     response = alice.client().get(f"/api/runs/{run.id}/events")
     assert response.status_code == 200
     assert connection.connection is None
+
+
+async def test_nothing_that_was_said_in_a_deleted_conversation_is_told_again(get: Get, run: Run, told: None, alice: Person) -> None:
+    conversation = await Conversation.objects.aget(id=run.conversation_id)
+    await sync_to_async(delete_conversation)(caller=alice.caller, conversation=conversation)
+    response = await get()
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (410, "log_expired")

@@ -335,7 +335,7 @@ def test_tools_that_a_run_notes_wait_for_a_listing_that_is_being_stored(
         noting.join(0.5)
         meet(tool, found)
 
-    monkeypatch.setattr("agent.services.connections.meet", meanwhile)
+    monkeypatch.setattr("agent.services.listing.meet", meanwhile)
     record_listing(service=service, listing=Listing(timezone.now(), 1, known))
     noting.join()
     assert [tool.name for tool in service.tools.all()] == ["find"]

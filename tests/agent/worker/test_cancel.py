@@ -107,7 +107,7 @@ def test_a_run_that_ends_while_one_of_its_tools_works_tells_the_same_in_events_a
 
     monkeypatch.setattr(ServiceToolCaller, "__call__", slow)
     if end == "deadline":
-        settings.RUN_TIMEOUT_S = 2
+        settings.RUN_TIMEOUT_S = 4
     anthropic.script(Answer(text="Looking.", calls=(Call("demo__search_tickets"), Call("demo__find_customers"))))
     run_id = chat.say("Look", model_at(alice, anthropic))
     wait_until(lambda: "tool_call.finished" in types(log_of(run_id)))

@@ -94,7 +94,7 @@ def test_a_name_that_is_never_resolved_does_not_hold_the_thread_past_the_deadlin
 
     def blocked(*_: object, **__: object) -> list[object]:
         entered.set()
-        answered.wait(3)
+        answered.wait(8)
         left.set()
         raise socket.gaierror("no answer")
 
@@ -107,12 +107,12 @@ def test_a_name_that_is_never_resolved_does_not_hold_the_thread_past_the_deadlin
     assert not left.is_set()
     answered.set()
     assert result.error_kind == "timeout"
-    assert took < 2.5
+    assert took < 7
     assert left.wait(3)
 
 
 def test_new_configs_share_one_deadline(alice: Person, vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "DEADLINE_S", 1.0)
+    monkeypatch.setattr(connection, "DEADLINE_S", 2.0)
 
     async def hang(client: object, model: str) -> None:
         await asyncio.Event().wait()
@@ -121,7 +121,7 @@ def test_new_configs_share_one_deadline(alice: Person, vendor: FakeVendor, monke
     began = time.monotonic()
     results = services.test_new_configs([make(alice, vendor, name=name) for name in "abc"])
     assert [result.error_kind for result in results] == ["timeout"] * 3
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 5
 
 
 def test_a_test_of_a_new_config_that_breaks_is_its_own_result(

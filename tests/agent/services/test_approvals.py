@@ -18,21 +18,11 @@ from agent.services.claims import sweep
 from agent.services.journal import commit_intent
 from agent.services.runs import cancel_run
 from llmconfig.tenancy.errors import Conflict
-from tests.agent.rows import answered, claimed, decision, queued_run, service_of, tool_call
+from tests.agent.rows import answered, decision, service_of, tool_call
 
 if TYPE_CHECKING:
     from agent.services.claims import Claim
     from tests.llmconfig.people import Person
-
-
-@pytest.fixture
-def run(alice: Person) -> Run:
-    return queued_run(alice)
-
-
-@pytest.fixture
-def claim(run: Run) -> Claim:
-    return claimed(run)
 
 
 @pytest.fixture

@@ -28,21 +28,11 @@ from agent.services.presentation import message_json
 from llmconfig.llm import Message as NeutralMessage
 from llmconfig.llm import ProviderData, Text, Thinking, ToolResult, Usage
 from llmconfig.models import UserLLMConfig
-from tests.agent.rows import STOP, answered, begun, claimed, decision, definition, deployment_of, queued_run, service_of, tool_call
+from tests.agent.rows import STOP, answered, begun, claimed, decision, definition, deployment_of, service_of, tool_call
 
 if TYPE_CHECKING:
     from agent.services.claims import Claim
     from tests.llmconfig.people import Person
-
-
-@pytest.fixture
-def run(alice: Person) -> Run:
-    return queued_run(alice)
-
-
-@pytest.fixture
-def claim(run: Run) -> Claim:
-    return claimed(run)
 
 
 @pytest.fixture

@@ -51,4 +51,4 @@ def _found() -> Iterator[type[Provider]]:
 
 
 def _is_provider(value: type) -> TypeGuard[type[Provider]]:
-    return issubclass(value, Provider) and not inspect.isabstract(value)
+    return issubclass(value, Provider) and not inspect.isabstract(value) and hasattr(value, "slug")  # else a base of vendors

@@ -22,6 +22,7 @@ from llmconfig.llm.events import (
     Accumulator,
     BlockData,
     Finished,
+    LimitsReported,
     StreamEvent,
     TextDelta,
     ThinkingDelta,
@@ -29,7 +30,10 @@ from llmconfig.llm.events import (
     UsageReported,
     parse_arguments,
 )
+from llmconfig.llm.limits import Allowance, RateLimits
 from llmconfig.llm.messages import (
+    EFFORTS,
+    Effort,
     FinishReason,
     JSONObject,
     Media,
@@ -38,6 +42,7 @@ from llmconfig.llm.messages import (
     ModelRequest,
     Part,
     ProviderData,
+    Reasoning,
     Role,
     Text,
     Thinking,
@@ -50,7 +55,9 @@ from llmconfig.llm.secret import Secret
 from llmconfig.llm.usage import Usage
 
 __all__ = [
+    "EFFORTS",
     "Accumulator",
+    "Allowance",
     "AuthenticationFailed",
     "BlockData",
     "Capabilities",
@@ -58,10 +65,12 @@ __all__ = [
     "ContextTooLong",
     "CredentialField",
     "Credentials",
+    "Effort",
     "FinishReason",
     "Finished",
     "InvalidRequest",
     "JSONObject",
+    "LimitsReported",
     "Media",
     "MediaKind",
     "Message",
@@ -78,6 +87,8 @@ __all__ = [
     "ProviderUnavailable",
     "QuotaExhausted",
     "RateLimited",
+    "RateLimits",
+    "Reasoning",
     "Role",
     "Secret",
     "StreamEvent",

@@ -17,19 +17,31 @@ ProviderError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from llmconfig.llm.limits import RateLimits
 
 
 class ProviderError(Exception):
-    """detail: what happened, for people, free of credentials. status: HTTP status, or None where none came."""
+    """detail: what happened, for people, free of credentials. status: HTTP status, or None where none came.
+
+    retry_after: seconds. limits: what the answer's headers said is left.
+    """
 
     kind: ClassVar[str] = "provider_error"
     advice: ClassVar[str] = "Try again, or choose another model."
     retryable: ClassVar[bool] = False
 
-    def __init__(self, detail: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self, detail: str, *, status: int | None = None, retry_after: float | None = None, limits: RateLimits | None = None
+    ) -> None:
         super().__init__(detail)
-        self.detail, self.status, self.retry_after = detail, status, retry_after
+        self.detail, self.status, self.retry_after, self.limits = detail, status, retry_after, limits
+
+    def reworded(self, detail: str) -> ProviderError:
+        """The same error with other words."""
+        return type(self)(detail, status=self.status, retry_after=self.retry_after, limits=self.limits)
 
     @property
     def message(self) -> str:

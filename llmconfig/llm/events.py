@@ -18,6 +18,8 @@ from llmconfig.llm.usage import Usage
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from llmconfig.llm.limits import RateLimits
+
 _CUTTING = frozenset({FinishReason.LENGTH, FinishReason.CONTENT_FILTER, FinishReason.REFUSAL})
 _NO_DATA: Mapping[str, Any] = {}
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
@@ -64,6 +66,13 @@ class UsageReported:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsReported:
+    """What the headers of the answer said is left; ahead of everything else."""
+
+    limits: RateLimits
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The wire's own terminal event. A stream that ends without it raises `StreamInterrupted`."""
 
@@ -71,7 +80,7 @@ class Finished:
     raw: str = ""
 
 
-StreamEvent: TypeAlias = TextDelta | ThinkingDelta | ToolCallDelta | BlockData | UsageReported | Finished
+StreamEvent: TypeAlias = TextDelta | ThinkingDelta | ToolCallDelta | BlockData | UsageReported | LimitsReported | Finished
 
 
 @dataclass(slots=True)
@@ -88,13 +97,14 @@ class Accumulator:
     new_id: makes the neutral tool-call ids. provider and model tag the provider data.
     """
 
-    __slots__ = ("_blocks", "_model", "_new_id", "_provider", "finish", "usage")
+    __slots__ = ("_blocks", "_model", "_new_id", "_provider", "finish", "limits", "usage")
 
     def __init__(self, *, provider: str, model: str, new_id: Callable[[], str]) -> None:
         self._provider, self._model, self._new_id = provider, model, new_id
         self._blocks: dict[int, _Block] = {}
         self.usage = Usage()
         self.finish: Finished | None = None
+        self.limits: RateLimits | None = None
 
     def add(self, event: StreamEvent) -> None:
         match event:
@@ -113,6 +123,8 @@ class Accumulator:
                 self._block(index, kind).data.update(data)
             case UsageReported(usage):
                 self.usage = self.usage.updated(usage)
+            case LimitsReported(limits):
+                self.limits = limits
             case Finished():
                 self.finish = event
 

@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeAlias
 JSONObject: TypeAlias = Mapping[str, Any]
 Role: TypeAlias = Literal["user", "assistant", "tool"]
 MediaKind: TypeAlias = Literal["image", "document", "audio", "video"]
+Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 class FinishReason(StrEnum):
@@ -55,12 +57,17 @@ class Thinking:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Bytes of an image, document, audio or video, inline."""
+    """Bytes of an image, document, audio or video.
+
+    uploaded: the provider's own name for these bytes (a file id, a URI) once a client has uploaded them there; empty: sent inline.
+    It lives as long as one request and is never stored.
+    """
 
     kind: MediaKind
     media_type: str
     data: bytes = field(repr=False)
     name: str = ""
+    uploaded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +123,24 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class Reasoning:
+    """How much a model may think before it answers, in either of the two ways vendors ask for it; a wire translates to its own.
+
+    effort: `none` switches thinking off. budget_tokens: 0 does. Both None: the model's own default.
+    """
+
+    effort: Effort | None = None
+    budget_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One call of one model.
 
     max_output_tokens: None leaves the limit to the wire's default. options: the config's own settings, such as
-    `temperature` or `thinking_budget`, that a wire passes on where it knows them.
+    `temperature`, that a wire passes on where it knows them. output_schema: JSON Schema of an object that the answer's
+    text shall be, as JSON. inputs: the media that this model takes; None where nobody knows, and the wire alone decides.
+    cache_key: requests with the same one share a beginning that the provider may have cached; opaque, of at most 64 characters.
     """
 
     model: str
@@ -129,3 +149,7 @@ class ModelRequest:
     tools: tuple[Tool, ...] = ()
     max_output_tokens: int | None = None
     options: JSONObject = field(default_factory=dict[str, Any])
+    reasoning: Reasoning | None = None
+    output_schema: JSONObject | None = None
+    inputs: frozenset[MediaKind] | None = None
+    cache_key: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from llmconfig.llm.secret import Secret
@@ -34,6 +34,16 @@ class Capabilities:
             "structured_output": self.structured_output,
             "inputs": ["text", *sorted(self.inputs)],
         }
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any], *, beneath: Capabilities) -> Capabilities:
+        """What `as_dict` wrote, or an admin; what it does not say is as in `beneath`."""
+        flags = {name: row[name] for name in ("tools", "parallel_tools", "thinking", "structured_output") if type(row.get(name)) is bool}
+        inputs = row.get("inputs")
+        if isinstance(inputs, (list, tuple)):
+            kinds: tuple[MediaKind, ...] = ("image", "document", "audio", "video")
+            flags["inputs"] = frozenset(kind for kind in kinds if kind in inputs)
+        return replace(beneath, **flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +78,13 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One model as the provider lists it; None where it does not say."""
+    """One model as the provider lists it; None where it does not say. context_window and max_output_tokens: tokens."""
 
     id: str
     label: str = ""
     context_window: int | None = None
     max_output_tokens: int | None = None
+    capabilities: Capabilities | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,13 @@ class Provider(ABC):
     options: ClassVar[Sequence[CredentialField]] = ()
     capabilities: ClassVar[Capabilities] = Capabilities()
     is_demo: ClassVar[bool] = False
+    price_list: ClassVar[str] = ""
+    """Who this is in genai-prices; empty where only the base URL can tell."""
+
+    @classmethod
+    def capabilities_of(cls, model: str) -> Capabilities:
+        """What is known of a model by its name, where the provider's list says nothing: by default what the provider can do at best."""
+        return cls.capabilities
 
     @classmethod
     @abstractmethod
@@ -117,6 +135,10 @@ class Provider(ABC):
     @abstractmethod
     async def check(self, model: str = "") -> Sequence[ModelInfo]:
         """Try the credentials, and the model where one is named: the models on success, a `ProviderError` otherwise."""
+
+    async def count_tokens(self, request: ModelRequest) -> int | None:
+        """The input tokens of a request, counted without an answer; None where the provider counts none. Raises a `ProviderError`."""
+        return None
 
     @abstractmethod
     async def aclose(self) -> None: ...

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from llmconfig.llm import Capabilities, CredentialField, ModelInfo
-from llmconfig.providers.base import SDKProvider
+from llmconfig.providers.sdk import SDKProvider
 from llmconfig.wire import anthropic_messages
 from llmconfig.wire.decoding import count, text_of
 
@@ -27,6 +27,7 @@ class AnthropicProvider(SDKProvider):
     answer_path = "/v1/messages"
     models_path = "/v1/models"
     default_base_url = "https://api.anthropic.com"
+    price_list = "anthropic"
     capabilities = Capabilities(thinking=True, inputs=frozenset({"image", "document"}))
     fields = (
         CredentialField("api_key", "API key", required=True, write_only=True, help="Begins with sk-ant-. From platform.claude.com."),

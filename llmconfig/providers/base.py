@@ -1,7 +1,6 @@
-"""The order every vendor with an SDK shares: build the request → send it through the SDK → decode its raw bytes by wire → map errors.
+"""The order every vendor shares: fit the request → encode it by wire → send it → decode its raw bytes by wire → map errors.
 
-The official SDK builds, authenticates and sends; its objects are not used, since decoding the raw stream ourselves costs a
-tenth of the CPU and leaves unknown fields intact. A vendor's file says what differs.
+How it is sent is `sdk`'s or `plain`'s. A vendor's file says what differs.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import asyncio
 from abc import abstractmethod
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -18,6 +16,7 @@ from llmconfig import net
 from llmconfig.llm import (
     Finished,
     InvalidRequest,
+    LimitsReported,
     Message,
     ModelInfo,
     ModelNotFound,
@@ -36,6 +35,8 @@ from llmconfig.providers.failures import describe, key_problem, scrubbed
 from llmconfig.providers.patience import Patience
 from llmconfig.wire.decoding import objects, text_of
 from llmconfig.wire.errors import error_event
+from llmconfig.wire.limits import limits_from
+from llmconfig.wire.reasoning import reasoning_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -55,10 +56,9 @@ TAIL_S = 5.0
 """How long usage and the terminal event may take after the last word of the answer, which does not depend on them."""
 
 
-class SDKProvider(Provider):
-    """answer_path and models_path are relative to the base URL, as the SDK joins them. The SDK is imported on construction."""
+class StreamingProvider(Provider):
+    """answer_path and models_path are relative to the base URL. A client of the guarded factory is its own, and all it sends goes by it."""
 
-    sdk: ClassVar[str]
     answer_path: ClassVar[str]
     models_path: ClassVar[str]
     codec: ClassVar[Wire]
@@ -67,28 +67,30 @@ class SDKProvider(Provider):
         self._key, self._timeouts = credentials.api_key, timeouts
         self._options = dict(credentials.options)
         self.base_url = credentials.base_url or self.default_base_url
-        self._sdk: Any = import_module(self.sdk)
         self._http = net.build_client(egress, timeouts=timeouts)
-        self._client: Any = self._connect(self._http)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.base_url}>"
 
-    @classmethod
-    def preload(cls) -> None:
-        import_module(cls.sdk)
+    @abstractmethod
+    async def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx2.Response:
+        """Send, and answer with a response of a status below 300 whose body is still to be read. Else raises what `_refusal` can read."""
 
     @abstractmethod
-    def _connect(self, http: httpx2.AsyncClient) -> Any:
-        """The SDK's async client: key and base URL passed, no retries, nothing taken from the environment."""
+    def _refusal(self, error: Exception) -> httpx2.Response | None:
+        """The vendor's answer with an error status that `error` carries, or None where it carries none."""
+
+    def _answer_path(self, request: ModelRequest) -> str:
+        """Where this request's answer comes from; a vendor may name the model there."""
+        return self.answer_path
+
+    async def _prepared(self, request: ModelRequest) -> ModelRequest:
+        """Before it is encoded: large media are uploaded here where the provider has a place for them. Raises a `ProviderError`."""
+        return request
 
     @abstractmethod
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:
         """One row of the provider's model list, its `id` a text; None for what cannot chat."""
-
-    def _call_options(self) -> dict[str, Any]:
-        """What the SDK is told with each call besides its body."""
-        return {}
 
     def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
         return self._stream(self._completed(request))
@@ -130,13 +132,16 @@ class SDKProvider(Provider):
     # One answer
 
     async def _stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
+        request = await self._prepared(request)
         decoder = self.codec.Decoder(request, provider=self.slug, label=self.label)
         clock = asyncio.get_running_loop().time
         due = clock() + self._timeouts.first_token
         waiting, whole, ended = True, False, False
-        response = await self._send(self.codec.encode(request, provider=self.slug))
+        response = await self._send(request)
         patience = Patience()
         try:
+            if (limits := limits_from(response.headers)) is not None:
+                yield LimitsReported(limits)
             chunks: AsyncIterator[bytes | Document] = response.aiter_bytes()
             if is_a("application/json", response):
                 chunks = stream_or_document(response.aiter_bytes())
@@ -190,24 +195,26 @@ class SDKProvider(Provider):
             failure = scrubbed(error, self._key)
         raise failure
 
-    async def _send(self, body: dict[str, Any]) -> httpx2.Response:
-        how = {"options": self._call_options(), "stream": True, "stream_cls": self._sdk.AsyncStream[Any]}
-        call = self._client.post(self.answer_path, cast_to=_response_type(), body=body, **how)
-        response: httpx2.Response = await self._guarded(call, self._timeouts.first_token)
+    async def _send(self, request: ModelRequest) -> httpx2.Response:
+        body = self.codec.encode(request, provider=self.slug)
+        response = await self._guarded(self._request("POST", self._answer_path(request), body), self._timeouts.first_token)
         if is_a("text/html", response):
             await response.aclose()
             raise self._not_an_api()
         return response
 
     async def _get_json(self, path: str) -> dict[str, Any]:
-        value = await self._guarded(self._fetched(path), self._timeouts.idle)
+        return await self._json("GET", path)
+
+    async def _json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The document that answers; raises a `ProviderError`, also for what is no JSON object."""
+        value = await self._guarded(self._fetched(method, path, body), self._timeouts.idle)
         if not isinstance(value, dict):
             raise self._not_an_api()
         return value
 
-    async def _fetched(self, path: str) -> object:
-        how = {"options": self._call_options(), "stream": True, "stream_cls": self._sdk.AsyncStream[Any]}
-        return await read_document(await self._client.get(path, cast_to=_response_type(), **how))
+    async def _fetched(self, method: str, path: str, body: Mapping[str, Any] | None) -> object:
+        return await read_document(await self._request(method, path, body))
 
     # What went wrong
 
@@ -228,9 +235,8 @@ class SDKProvider(Provider):
 
     def _failure(self, error: Exception, *, streaming: bool = False) -> ProviderError | None:
         """The kernel's error for whatever the SDK, the transport or the decoder raised; None for a bug of ours."""
-        status_error: type[Exception] = self._sdk.APIStatusError
-        if isinstance(error, status_error):
-            answer: httpx2.Response = error.response  # type: ignore[attr-defined]
+        answer = self._refusal(error)
+        if answer is not None:
             body = answer.content if answer.is_stream_consumed else b""
             mapped: ProviderError | None = self.codec.error_from(answer.status_code, body, answer.headers, label=self.label)
         else:
@@ -248,10 +254,11 @@ class SDKProvider(Provider):
         return urlsplit(self.base_url).netloc
 
     def _completed(self, request: ModelRequest) -> ModelRequest:
-        """The request with the config's own options beneath it, and its limit where the wires look for it."""
+        """The request with the config's own options beneath it, and its limit and reasoning where the wires look for them."""
         options = {**self._options, **request.options}
-        return replace(request, options=options, max_output_tokens=request.max_output_tokens or options.get("max_output_tokens"))
-
-
-def _response_type() -> type[httpx2.Response]:
-    return import_module("httpx2").Response  # type: ignore[no-any-return]
+        return replace(
+            request,
+            options=options,
+            max_output_tokens=request.max_output_tokens or options.get("max_output_tokens"),
+            reasoning=request.reasoning or reasoning_of(options),
+        )

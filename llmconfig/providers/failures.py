@@ -59,7 +59,7 @@ def scrubbed(error: ProviderError, key: Secret) -> ProviderError:
     begun = next((size for size in range(len(text) - 1, 3, -1) if detail.endswith(f"{text[:size]}…")), 0)
     if begun:  # a long message was cut in the middle of the key
         detail = f"{detail[: -begun - 1]}{key}…"
-    return error if detail == error.detail else type(error)(detail, status=error.status, retry_after=error.retry_after)
+    return error if detail == error.detail else error.reworded(detail)
 
 
 def _caused_by(error: BaseException | None, wanted: tuple[type[Exception], ...]) -> Exception | None:

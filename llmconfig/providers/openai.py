@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from llmconfig.llm import Capabilities, CredentialField, ModelInfo
-from llmconfig.providers.base import SDKProvider
+from llmconfig.providers.sdk import SDKProvider
 from llmconfig.wire import openai_responses
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class OpenAIProvider(SDKProvider):
     answer_path = "/responses"
     models_path = "/models"
     default_base_url = "https://api.openai.com/v1"
+    price_list = "openai"
     capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image", "document"}))
     fields = (
         CredentialField("api_key", "API key", required=True, write_only=True, help="Begins with sk-. From platform.openai.com."),

@@ -1,78 +1,17 @@
-"""Any server that speaks Chat Completions: vLLM, llama.cpp, LM Studio, LiteLLM, OpenRouter, a company's own gateway."""
+"""Any server that speaks Chat Completions: LiteLLM, a company's own gateway, whatever has no file of its own here."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
-
-from llmconfig.llm import Capabilities, CredentialField, InvalidRequest, ModelInfo, ProviderError
-from llmconfig.providers.base import SDKProvider
-from llmconfig.wire import openai_chat
-from llmconfig.wire.decoding import count, text_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import httpx2
-
-    from llmconfig.providers.codec import Wire
-
-_NO_LIST: Final = frozenset({404, 405, 501})
-_KEYLESS: Final = "none"
-"""The SDK insists on a key; where there is none, its header is left out."""
+from llmconfig.llm import CredentialField
+from llmconfig.providers.chat import ChatProvider
 
 
-class OpenAICompatibleProvider(SDKProvider):
+class OpenAICompatibleProvider(ChatProvider):
     slug = "openai_compatible"
     label = "OpenAI-compatible server"
-    wire = "openai_chat"
-    codec: ClassVar[Wire] = openai_chat
-    sdk = "openai"
-    answer_path = "/chat/completions"
-    models_path = "/models"
-    capabilities = Capabilities(inputs=frozenset({"image"}))
     fields = (
         CredentialField(
             "base_url", "Base URL", type="url", required=True, help="Where /chat/completions lies, such as https://llm.example.com/v1."
         ),
         CredentialField("api_key", "API key", write_only=True, help="Leave empty where the server asks for none."),
     )
-    options = (
-        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer"),
-        CredentialField("temperature", "Temperature", type="number", help="0 to 2."),
-        CredentialField("reasoning_effort", "Reasoning effort", choices=("low", "medium", "high"), help="For servers that know it."),
-    )
-
-    def _connect(self, http: httpx2.AsyncClient) -> Any:
-        client = self._sdk.AsyncOpenAI(
-            api_key=self._key.reveal() or _KEYLESS,
-            base_url=self.base_url,
-            http_client=http,
-            max_retries=0,
-            timeout=self._sdk.Timeout(None, connect=self._timeouts.connect),
-            admin_api_key="",
-            webhook_secret="",
-        )
-        # OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS are the operator's; no tenant's request may carry them.
-        client.organization = client.project = None
-        client._custom_headers = {}
-        return client
-
-    def _call_options(self) -> dict[str, Any]:
-        return {} if self._key else {"headers": {"Authorization": self._sdk.Omit()}}
-
-    async def check(self, model: str = "") -> Sequence[ModelInfo]:
-        """Many servers list no models: the named one is then asked for a word."""
-        try:
-            listed = await self.list_models()
-        except ProviderError as error:
-            if error.status not in _NO_LIST:
-                raise
-        else:
-            return await self._including(model, listed)
-        if not model:
-            raise InvalidRequest(f"{self._host} has no list of models at this base URL, which often ends in /v1. Name a model to test it.")
-        return [await self._try_out(model)]
-
-    def _model_info(self, row: Mapping[str, Any]) -> ModelInfo:
-        window = row.get("max_model_len") or row.get("context_length")  # vLLM; OpenRouter
-        return ModelInfo(row["id"], text_of(row.get("name")), count(window))

@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from llmconfig import registry
 from llmconfig.services.demo import DEMO_SLUG
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Evidence: TypeAlias = Literal["measured", "estimated", "unknown"]
 CURRENCY: Final = "USD"
 _VERSION = re.compile(r"(?:[-@](?:latest|preview|\d{8}|\d{4}-\d{2}-\d{2}))+$")
-_LISTED_AS: Final = {"anthropic": "anthropic", "openai": "openai", "azure_openai": "azure", "gemini": "google"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def preload_prices() -> None:
 
 def _find(provider_type: str, model: str, base_url: str) -> tuple[Any, Any] | None:
     """(provider, model) of the price list; by base URL where the provider type is only a protocol."""
-    listed_as = _LISTED_AS.get(provider_type)
+    listed_as = _listed_as(provider_type)
     if not model or (listed_as is None and not base_url):
         return None
     snapshot = import_module("genai_prices.data_snapshot").get_snapshot()  # half a second, so not at start
@@ -101,6 +101,13 @@ def _find(provider_type: str, model: str, base_url: str) -> tuple[Any, Any] | No
     except LookupError:
         return None
     return found
+
+
+def _listed_as(provider_type: str) -> str | None:
+    try:
+        return registry.provider_class(provider_type).price_list or None
+    except LookupError:  # a provider that this version no longer has
+        return None
 
 
 def _plain_name(model: str) -> str:

@@ -25,7 +25,7 @@ from llmconfig.llm import (
     UsageReported,
 )
 from llmconfig.wire.decoding import StreamDecoder, count, index_of, object_of, optional_object, text_of
-from llmconfig.wire.encoding import PDF, base64_text, left_out, media_type, refused, sealed, words
+from llmconfig.wire.encoding import PDF, base64_text, media_type, sealed, takes, words
 from llmconfig.wire.errors import error_event, error_from
 from llmconfig.wire.history import repair
 from llmconfig.wire.names import ToolNames, call_ids
@@ -57,7 +57,9 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
 
     Three cache breakpoints: the system text, the tools and the last user turn, so that each step of a run reads what the last one wrote.
     """
-    history = repair(request.messages, provider=provider, model=request.model, seals=_SEALS)
+    history = repair(
+        request.messages, provider=provider, model=request.model, seals=_SEALS, carries=lambda part: takes(request, part) and _carries(part)
+    )
     names = ToolNames(request)
     thinking = _thinking(request, history)
     body: dict[str, Any] = {
@@ -128,11 +130,8 @@ def _block(part: Part, names: ToolNames, ids: Mapping[str, str]) -> dict[str, An
             return {"type": "tool_use", "id": ids[part.id], "name": names.to_wire(part.name), "input": fresh(part.arguments)}
         case ToolResult():
             return _result(part, ids[part.tool_call_id])
-        case _:
-            block = _media(part)
-            if block is None:
-                raise refused(part)
-            return block
+        case Media():
+            return _media(part)
 
 
 def _echo(part: Thinking) -> dict[str, Any]:
@@ -153,17 +152,16 @@ def _result(result: ToolResult, call_id: str) -> dict[str, Any]:
 
 
 def _result_part(part: Text | Media) -> dict[str, Any]:
-    block = None if isinstance(part, Text) else _media(part)
-    if block is not None:
-        return block
-    return {"type": "text", "text": part.text if isinstance(part, Text) else left_out(part)}
+    return _media(part) if isinstance(part, Media) else {"type": "text", "text": part.text}
 
 
-def _media(part: Media) -> dict[str, Any] | None:
+def _carries(part: Media) -> bool:
     kind = media_type(part)
-    if (part.kind == "image" and kind in _IMAGES) or (part.kind == "document" and kind == PDF):
-        return {"type": part.kind, "source": {"type": "base64", "media_type": kind, "data": base64_text(part)}}
-    return None
+    return (part.kind == "image" and kind in _IMAGES) or (part.kind == "document" and kind == PDF)
+
+
+def _media(part: Media) -> dict[str, Any]:
+    return {"type": part.kind, "source": {"type": "base64", "media_type": media_type(part), "data": base64_text(part)}}
 
 
 class Decoder(StreamDecoder):

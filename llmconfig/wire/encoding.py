@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmconfig.llm import InvalidRequest, Media, Text
 
 if TYPE_CHECKING:
-    from llmconfig.llm import JSONObject, Thinking, ToolCall, ToolResult
+    from llmconfig.llm import JSONObject, ModelRequest, Thinking, ToolCall, ToolResult
 
 PDF: Final = "application/pdf"
 _ALIASES: Final = {"image/jpg": "image/jpeg"}
@@ -35,8 +35,13 @@ def refused(part: Media) -> InvalidRequest:
 
 
 def left_out(part: Media) -> str:
-    """What the model reads in place of a tool's output that its wire cannot carry. A refusal here would end the conversation for good."""
+    """What the model reads in place of a medium that it cannot take."""
     return f"[{part.kind} left out: this model cannot take {part.media_type}]"
+
+
+def takes(request: ModelRequest, part: Media) -> bool:
+    """Whether the model is known to take this kind; where nobody knows, the wire alone decides."""
+    return request.inputs is None or part.kind in request.inputs
 
 
 def sealed(part: Thinking | Text, key: str) -> Any:

@@ -25,9 +25,12 @@ from llmconfig.llm import (
     RateLimited,
 )
 from llmconfig.wire.fault import Fault, read_fault
+from llmconfig.wire.limits import limits_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from llmconfig.llm import RateLimits
 
 ErrorClass: TypeAlias = type[ProviderError]
 
@@ -126,7 +129,9 @@ def error_from(status: int, body: bytes, headers: Mapping[str, str], *, label: s
     """The error that an HTTP answer of status 300 and up means. label: the provider as people know it. The body may be anything."""
     fault = read_fault(body)
     error = _class_of(fault, status) or _by_status(status)
-    return _built(error, fault.message, label=label, status=status, retry_after=retry_after(headers))
+    asked = retry_after(headers)
+    wait = fault.retry_after if asked is None else asked
+    return _built(error, fault.message, label=label, status=status, retry_after=wait, limits=limits_from(headers))
 
 
 def error_event(error: object, *, label: str) -> ProviderError:
@@ -137,7 +142,7 @@ def error_event(error: object, *, label: str) -> ProviderError:
     if found is None:
         typed = (_TYPES[code] for code in fault.codes if code in _TYPES)
         found = next(typed, _by_status(status) if status else Overloaded)
-    return _built(found, fault.message, label=label, status=None, retry_after=None)
+    return _built(found, fault.message, label=label, status=None, retry_after=fault.retry_after, limits=None)
 
 
 def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
@@ -186,9 +191,11 @@ def _by_status(status: int) -> ErrorClass:
     return _STATUSES.get(status, Overloaded if status >= 500 else InvalidRequest)
 
 
-def _built(error: ErrorClass, message: str, *, label: str, status: int | None, retry_after: float | None) -> ProviderError:
+def _built(
+    error: ErrorClass, message: str, *, label: str, status: int | None, retry_after: float | None, limits: RateLimits | None
+) -> ProviderError:
     said = _SAYINGS[error].format(label=label)
     numbered = f"{said} ({status})" if status else said
     detail = f"{numbered}: {message}" if message else numbered
-    options: dict[str, Any] = {"status": status, "retry_after": retry_after}
+    options: dict[str, Any] = {"status": status, "retry_after": retry_after, "limits": limits}
     return error(detail if detail.endswith((".", "!", "?", "…")) else f"{detail}.", **options)

@@ -33,10 +33,14 @@ _LOGIN: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]{0,15}://)[^\s/?#\"'<>]+@")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """message: for people, scrubbed and cut. codes: every code and type the body names, the most specific first."""
+    """message: for people, scrubbed and cut. codes: every code and type the body names, the most specific first.
+
+    retry_after: seconds, where the body itself says so (Google's RetryInfo).
+    """
 
     message: str = ""
     codes: tuple[str, ...] = ()
+    retry_after: float | None = None
 
     @classmethod
     def of(cls, value: object) -> Fault:

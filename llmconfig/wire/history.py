@@ -1,18 +1,19 @@
 """The one repair pass over a conversation before it is encoded, so that no wire has to cope with a broken one.
 
 After it: roles alternate, no message is empty or only thinking, every call has exactly one result, in call order and directly
-after its message, and only provider data of this very provider and model is left.
+after its message, only provider data of this very provider and model is left, and only media that can be sent.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llmconfig.llm import Media, Message, Part, Text, Thinking, ToolCall, ToolResult
+from llmconfig.wire.encoding import left_out, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from llmconfig.llm import ProviderData
 
@@ -20,9 +21,18 @@ NO_RESULT: Final = "The call was interrupted: no result was recorded."
 SILENT_FAILURE: Final = "The tool failed without saying why."
 
 
-def repair(messages: Sequence[Message], *, provider: str, model: str, seals: frozenset[str] = frozenset()) -> tuple[Message, ...]:
-    """A repaired copy; the messages given are not touched.
+def repair(
+    messages: Sequence[Message],
+    *,
+    provider: str,
+    model: str,
+    seals: frozenset[str] = frozenset(),
+    carries: Callable[[Media], bool] = lambda _: True,
+) -> tuple[Message, ...]:
+    """A repaired copy; the messages given are not touched. Raises `InvalidRequest` for media of the newest turn that cannot be sent.
 
+    carries: whether wire and model take a medium. What they do not take, and was said to another model or returned by a tool, is
+    left out with a note in its place: a refusal there would end the conversation for good.
     seals: the keys of provider data that let a thought be sent back. A thought of this model that carries none of them
     (an interrupted stream leaves an empty signature) would be refused by the provider for as long as the conversation lives.
     """
@@ -38,7 +48,26 @@ def repair(messages: Sequence[Message], *, provider: str, model: str, seals: fro
         calls = repaired[-1].tool_calls
         if calls:
             repaired.append(Message("tool", tuple(_answer(call, results.get(call.id)) for call in calls)))
-    return tuple(repaired)
+    newest = len(repaired) - 1 if repaired and repaired[-1].role == "user" else None
+    return tuple(_sendable(message, carries, asked=index == newest) for index, message in enumerate(repaired))
+
+
+def _sendable(message: Message, carries: Callable[[Media], bool], *, asked: bool) -> Message:
+    def fitted(part: Any) -> Any:
+        match part:
+            case Media() if not carries(part):
+                if asked:
+                    raise refused(part)
+                return Text(left_out(part))
+            case ToolResult(parts=inner) if any(isinstance(each, Media) for each in inner):
+                return replace(part, parts=tuple(map(fitted, inner)))
+            case _:
+                return part
+
+    if message.role == "assistant":
+        return message
+    parts = tuple(map(fitted, message.parts))
+    return message if all(new is old for new, old in zip(parts, message.parts, strict=True)) else Message(message.role, parts)
 
 
 def _first_results(messages: Iterable[Message]) -> dict[str, ToolResult]:

@@ -11,7 +11,7 @@ from llmconfig.llm import FinishReason, Media, Message, Overloaded, Text, TextDe
 from llmconfig.wire.chat_calls import ChatCalls
 from llmconfig.wire.chat_usage import usage_of
 from llmconfig.wire.decoding import StreamDecoder, objects, optional_object, text_of
-from llmconfig.wire.encoding import PDF, arguments_json, base64_text, data_url, left_out, media_type, numbers, refused, result_text, words
+from llmconfig.wire.encoding import PDF, arguments_json, base64_text, data_url, media_type, numbers, result_text, takes, words
 from llmconfig.wire.errors import error_event, error_from
 from llmconfig.wire.history import repair
 from llmconfig.wire.names import ToolNames, call_ids
@@ -41,7 +41,7 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
 
     Thinking is never sent back: the servers have no common field for it, and some refuse their own.
     """
-    history = repair(request.messages, provider=provider, model=request.model)
+    history = repair(request.messages, provider=provider, model=request.model, carries=lambda part: takes(request, part) and _carries(part))
     names = ToolNames(request)
     body: dict[str, Any] = {"model": request.model, "stream": True, "stream_options": {"include_usage": True}}
     if request.tools:
@@ -104,31 +104,37 @@ def _answer(message: Message, names: ToolNames, ids: Mapping[str, str]) -> dict[
 
 def _returned(results: Sequence[ToolResult]) -> list[dict[str, Any]]:
     media = [part for result in results for part in result.parts if isinstance(part, Media)]
-    return [_text("The tools returned:"), *(_media(part) or _text(left_out(part)) for part in media)] if media else []
+    return [_text("The tools returned:"), *map(_media, media)] if media else []
 
 
 def _content(part: Part) -> dict[str, Any]:
-    if isinstance(part, Media):
-        block = _media(part)
-        if block is None:
-            raise refused(part)
-        return block
-    return _text(part.text if isinstance(part, Text) else "")
+    return _media(part) if isinstance(part, Media) else _text(part.text if isinstance(part, Text) else "")
 
 
 def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _media(part: Media) -> dict[str, Any] | None:
-    kind = media_type(part)
-    if part.kind == "image":
-        return {"type": "image_url", "image_url": {"url": data_url(part)}}
-    if part.kind == "document" and kind == PDF:
-        return {"type": "file", "file": {"filename": part.name or "document.pdf", "file_data": data_url(part)}}
-    if part.kind == "audio" and kind in _AUDIO:
-        return {"type": "input_audio", "input_audio": {"data": base64_text(part), "format": _AUDIO[kind]}}
-    return None
+def _carries(part: Media) -> bool:
+    match part.kind:
+        case "image":
+            return True
+        case "document":
+            return media_type(part) == PDF
+        case "audio":
+            return media_type(part) in _AUDIO
+        case _:
+            return False
+
+
+def _media(part: Media) -> dict[str, Any]:
+    match part.kind:
+        case "image":
+            return {"type": "image_url", "image_url": {"url": data_url(part)}}
+        case "document":
+            return {"type": "file", "file": {"filename": part.name or "document.pdf", "file_data": data_url(part)}}
+        case _:
+            return {"type": "input_audio", "input_audio": {"data": base64_text(part), "format": _AUDIO[media_type(part)]}}
 
 
 class Decoder(StreamDecoder):

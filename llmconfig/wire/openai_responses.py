@@ -25,7 +25,7 @@ from llmconfig.llm import (
     UsageReported,
 )
 from llmconfig.wire.decoding import StreamDecoder, count, disjoint_input, index_of, object_of, objects, optional_object, text_of
-from llmconfig.wire.encoding import PDF, arguments_json, data_url, left_out, media_type, numbers, refused, result_text, sealed, words
+from llmconfig.wire.encoding import PDF, arguments_json, data_url, media_type, numbers, result_text, sealed, takes, words
 from llmconfig.wire.errors import error_event, error_from
 from llmconfig.wire.history import repair
 from llmconfig.wire.names import ToolNames, call_ids
@@ -57,7 +57,9 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
 
     The option `encrypted_reasoning: false` leaves the include out, for a deployment whose name hides a model without reasoning.
     """
-    history = repair(request.messages, provider=provider, model=request.model, seals=_SEALS)
+    history = repair(
+        request.messages, provider=provider, model=request.model, seals=_SEALS, carries=lambda part: takes(request, part) and _carries(part)
+    )
     names = ToolNames(request)
     body: dict[str, Any] = {"model": request.model, "stream": True, "store": False}
     if request.options.get("encrypted_reasoning") is not False and not _WITHOUT_REASONING.match(request.model):
@@ -116,24 +118,23 @@ def _output(result: ToolResult) -> str | list[dict[str, Any]]:
     if not media:
         return text
     said = [{"type": "input_text", "text": text}] if text else []
-    return said + [_media(part) or {"type": "input_text", "text": left_out(part)} for part in media]
+    return said + [_media(part) for part in media]
 
 
 def _content(part: Part) -> dict[str, Any]:
     if isinstance(part, Media):
-        block = _media(part)
-        if block is None:
-            raise refused(part)
-        return block
+        return _media(part)
     return {"type": "input_text", "text": part.text if isinstance(part, Text) else ""}
 
 
-def _media(part: Media) -> dict[str, Any] | None:
+def _carries(part: Media) -> bool:
+    return part.kind == "image" or (part.kind == "document" and media_type(part) == PDF)
+
+
+def _media(part: Media) -> dict[str, Any]:
     if part.kind == "image":
         return {"type": "input_image", "detail": "auto", "image_url": data_url(part)}
-    if part.kind == "document" and media_type(part) == PDF:
-        return {"type": "input_file", "filename": part.name or "document.pdf", "file_data": data_url(part)}
-    return None
+    return {"type": "input_file", "filename": part.name or "document.pdf", "file_data": data_url(part)}
 
 
 class Decoder(StreamDecoder):

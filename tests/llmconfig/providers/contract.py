@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from llmconfig.llm import StreamEvent
-    from llmconfig.providers.base import SDKProvider
+    from llmconfig.providers.base import StreamingProvider
     from tests.fakes.server import FakeVendor
 
 KEY = "sk-alice-0123456789abcdefghij"
@@ -55,7 +55,7 @@ TOOLS = (
 
 
 class ProviderContract:
-    provider_class: ClassVar[type[SDKProvider]]
+    provider_class: ClassVar[type[StreamingProvider]]
     fake_class: ClassVar[type[FakeVendor]]
     usage: ClassVar[Usage] = Usage(input_tokens=30, output_tokens=12, cache_read_tokens=7)
     """What the vendor's report of `Tokens(input=30, output=12, cache_read=7)` means in our buckets, field by field where it says so."""
@@ -69,7 +69,7 @@ class ProviderContract:
             yield fake
 
     @pytest.fixture
-    async def provider(self, fake: FakeVendor) -> AsyncIterator[SDKProvider]:
+    async def provider(self, fake: FakeVendor) -> AsyncIterator[StreamingProvider]:
         provider = self.build(fake)
         yield provider
         await provider.aclose()
@@ -82,7 +82,7 @@ class ProviderContract:
         timeouts: Timeouts = Timeouts(),  # noqa: B008  a frozen value
         base_url: str = "",
         listed: bool = True,
-    ) -> SDKProvider:
+    ) -> StreamingProvider:
         policy = EgressPolicy(frozenset({"127.0.0.1:*"} if listed else ()))
         return self.provider_class(Credentials(base_url or fake.base_url, {"api_key": Secret(key)}), egress=policy, timeouts=timeouts)
 
@@ -91,7 +91,7 @@ class ProviderContract:
 
     # Answers
 
-    async def test_text_with_its_usage(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_text_with_its_usage(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("Hello Alice, how are you?", tokens=Tokens(input=30, output=12, cache_read=7)))
         answer = await collected(provider, self.request(fake, system="Be kind."))
         assert answer.message().text == "Hello Alice, how are you?"
@@ -100,7 +100,7 @@ class ProviderContract:
         for name in ("input_tokens", "output_tokens", "cache_read_tokens"):
             assert getattr(answer.usage, name) == getattr(self.usage, name), name
 
-    async def test_two_calls_at_once(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_two_calls_at_once(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         calls = [Call("demo__search_tickets", {"query": "tëst"}), Call("demo__find_customers")]
         fake.script(Answer("Let me see.", calls=calls))
         answer = await collected(provider, self.request(fake, tools=TOOLS))
@@ -112,7 +112,7 @@ class ProviderContract:
             ("demo__find_customers", {}, None),
         ]
 
-    async def test_events_come_while_the_answer_is_being_written(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_events_come_while_the_answer_is_being_written(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("one two three", hang_after=self.events_until_text(fake)))
         async with asyncio.timeout(5), aclosing(provider.stream(self.request(fake))) as events:  # type: ignore[type-var]
             first = await anext(event async for event in events if isinstance(event, TextDelta))
@@ -126,7 +126,7 @@ class ProviderContract:
         frames = list(fake.frames(Answer("one two three"), recorded))
         return next(number for number, frame in enumerate(frames, 1) if b'"one"' in frame)
 
-    async def test_two_hundred_answers_at_once(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_two_hundred_answers_at_once(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         async with asyncio.timeout(30):
             answers = await asyncio.gather(*(collected(provider, self.request(fake)) for _ in range(200)))
         assert len(answers) == len(fake.calls) == 200
@@ -134,7 +134,7 @@ class ProviderContract:
 
     # Endings
 
-    async def test_closing_the_iterator_closes_the_request(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_closing_the_iterator_closes_the_request(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("one two three", hang_after=self.events_until_text(fake)))
         async with aclosing(provider.stream(self.request(fake))) as events:  # type: ignore[type-var]
             await anext(event async for event in events if isinstance(event, TextDelta))
@@ -142,7 +142,7 @@ class ProviderContract:
 
     @pytest.mark.parametrize("finish", [True, False])
     async def test_the_response_is_closed_by_us_and_not_by_the_garbage_collector(
-        self, fake: FakeVendor, provider: SDKProvider, monkeypatch: pytest.MonkeyPatch, finish: bool
+        self, fake: FakeVendor, provider: StreamingProvider, monkeypatch: pytest.MonkeyPatch, finish: bool
     ) -> None:
         kept: list[Any] = []
         send = provider._send
@@ -160,7 +160,7 @@ class ProviderContract:
         assert kept[0].is_closed
 
     @pytest.mark.parametrize("scripted", [Silence(), Answer("one two", hang_after=2)])
-    async def test_cancelling_the_task_closes_the_request(self, fake: FakeVendor, provider: SDKProvider, scripted: Any) -> None:
+    async def test_cancelling_the_task_closes_the_request(self, fake: FakeVendor, provider: StreamingProvider, scripted: Any) -> None:
         fake.script(scripted)
         task = asyncio.create_task(collected(provider, self.request(fake)))
         assert await fake.until(lambda it: bool(it.calls))
@@ -171,13 +171,15 @@ class ProviderContract:
 
     @pytest.mark.parametrize("ending", ["cut_after", "end_after"])
     @pytest.mark.parametrize("number", [1, 4])
-    async def test_a_broken_stream_is_never_a_success(self, fake: FakeVendor, provider: SDKProvider, ending: str, number: int) -> None:
+    async def test_a_broken_stream_is_never_a_success(
+        self, fake: FakeVendor, provider: StreamingProvider, ending: str, number: int
+    ) -> None:
         fake.script(Answer("one two three four", **{ending: number}))
         error = await failure_of(collected(provider, self.request(fake)))
         assert type(error) is StreamInterrupted
         assert self.provider_class.label in error.detail
 
-    async def test_an_error_event_after_text(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_an_error_event_after_text(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("one two", error=self.in_band))
         seen: list[StreamEvent] = []
         error = await failure_of(collected(provider, self.request(fake), seen))
@@ -221,7 +223,7 @@ class ProviderContract:
         ],
     )
     async def test_statuses(
-        self, fake: FakeVendor, provider: SDKProvider, status: int, expected: type[ProviderError], retryable: bool
+        self, fake: FakeVendor, provider: StreamingProvider, status: int, expected: type[ProviderError], retryable: bool
     ) -> None:
         fake.script(Failure(status))
         error = await failure_of(collected(provider, self.request(fake)))
@@ -231,23 +233,23 @@ class ProviderContract:
         assert error.detail.startswith(self.provider_class.label)
         assert len(fake.calls) == 1, "an SDK retried by itself"
 
-    async def test_retry_after(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_retry_after(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Failure(429, headers={"retry-after": "7"}))
         error = await failure_of(collected(provider, self.request(fake)))
         assert error.retry_after == 7
 
-    async def test_spent_quota_is_never_retried(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_spent_quota_is_never_retried(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(self.quota)
         error = await failure_of(collected(provider, self.request(fake)))
         assert type(error) is QuotaExhausted
         assert not error.retryable
 
     @pytest.mark.parametrize("body", ["", "<html>Bad gateway</html>", "[]", '{"error": "text"}', "\x00\xff{"])
-    async def test_odd_error_bodies(self, fake: FakeVendor, provider: SDKProvider, body: str) -> None:
+    async def test_odd_error_bodies(self, fake: FakeVendor, provider: StreamingProvider, body: str) -> None:
         fake.script(Failure(502, body))
         assert type(await failure_of(collected(provider, self.request(fake)))) is Overloaded
 
-    async def test_an_answer_that_cannot_be_unpacked(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_an_answer_that_cannot_be_unpacked(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         packed = {"content-encoding": "gzip"}
         fake.script(Failure(200, "no gzip", packed), Failure(401, "no gzip", packed))
         assert type(await failure_of(collected(provider, self.request(fake)))) is StreamInterrupted
@@ -267,19 +269,19 @@ class ProviderContract:
         ],
     )
     async def test_a_document_in_place_of_a_stream(
-        self, fake: FakeVendor, provider: SDKProvider, body: Any, expected: type[ProviderError], says: str
+        self, fake: FakeVendor, provider: StreamingProvider, body: Any, expected: type[ProviderError], says: str
     ) -> None:
         fake.script(Failure(200, body))
         error = await failure_of(collected(provider, self.request(fake)))
         assert type(error) is expected
         assert says in error.detail
 
-    async def test_a_stream_that_goes_by_the_name_of_a_document(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_a_stream_that_goes_by_the_name_of_a_document(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         recorded = Recorded("POST", self.provider_class.answer_path, {}, {"model": fake.models[0]})
         fake.script(Failure(200, b"".join(fake.frames(Answer("one two"), recorded)).decode()))
         assert (await collected(provider, self.request(fake))).message().text == "one two"
 
-    async def test_a_redirect_is_not_followed(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_a_redirect_is_not_followed(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Failure(307, "", {"location": f"{fake.base_url}/elsewhere"}))
         assert isinstance(await failure_of(collected(provider, self.request(fake))), ProviderError)
         assert len(fake.requests) == 1
@@ -329,7 +331,7 @@ class ProviderContract:
             assert "operators-own" not in str(request.headers)
 
     @pytest.mark.parametrize("status", [400, 401, 500])
-    async def test_a_key_that_is_echoed_shows_nowhere(self, fake: FakeVendor, provider: SDKProvider, status: int) -> None:
+    async def test_a_key_that_is_echoed_shows_nowhere(self, fake: FakeVendor, provider: StreamingProvider, status: int) -> None:
         fake.script(Failure(status, f'{{"error": {{"message": "Incorrect API key provided: {KEY}. See {KEY}"}}}}'))
         error = await failure_of(collected(provider, self.request(fake)))
         chain = "".join(traceback.format_exception(error))
@@ -375,13 +377,13 @@ class ProviderContract:
 
     # The test button
 
-    async def test_check_lists_the_models(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_check_lists_the_models(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         assert [info.id for info in await provider.check()] == fake.models
         assert [info.id for info in await provider.check(fake.models[1])] == fake.models
 
     @pytest.mark.parametrize("body", ["[" * 100_000, '{"data": []}' + " " * 2000], ids=["deep", "long"])
     async def test_no_list_of_models_is_read_beyond_reason(
-        self, fake: FakeVendor, provider: SDKProvider, body: str, monkeypatch: pytest.MonkeyPatch
+        self, fake: FakeVendor, provider: StreamingProvider, body: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         if body.endswith(" "):
             monkeypatch.setattr("llmconfig.providers.bodies.MAX_BODY_BYTES", 1000)
@@ -391,27 +393,27 @@ class ProviderContract:
         assert "answered, but not as" in error.detail
 
     @pytest.mark.parametrize("body", ["{}", '{"data": null}', '{"data": "abc"}', '{"error": {"message": "no"}}'])
-    async def test_what_is_no_list_of_models(self, fake: FakeVendor, provider: SDKProvider, body: str) -> None:
+    async def test_what_is_no_list_of_models(self, fake: FakeVendor, provider: StreamingProvider, body: str) -> None:
         fake.listing = Failure(200, body)
         assert type(await failure_of(provider.check())) is ProviderUnavailable
 
-    async def test_odd_rows_of_a_list_of_models(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_odd_rows_of_a_list_of_models(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         odd = {"display_name": {"x": 1}, "name": [], "max_input_tokens": "1", "max_model_len": True}
         fake.listing = Failure(
             200, {"data": [{"id": 5}, {"id": {"x": 1}}, None, {"id": "one\0\ud800", **odd}], "has_more": True, "last_id": 7}
         )
         assert await provider.check() == [ModelInfo("one\ufffd")]
 
-    async def test_check_finds_an_alias(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_check_finds_an_alias(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.aliases["latest"] = fake.models[0]
         assert "latest" in [info.id for info in await provider.check("latest")]
 
-    async def test_check_of_a_model_that_does_not_exist(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_check_of_a_model_that_does_not_exist(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         error = await failure_of(provider.check("no-such-model"))
         assert type(error) is ModelNotFound
         assert "'no-such-model'" in error.detail
 
-    async def test_an_answer_of_a_model_that_does_not_exist(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_an_answer_of_a_model_that_does_not_exist(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         assert type(await failure_of(collected(provider, self.request(fake, model="nope")))) is ModelNotFound
 
     async def one_failure(self, fake: FakeVendor, timeouts: Timeouts = Timeouts(), **changes: Any) -> ProviderError:  # noqa: B008
@@ -422,7 +424,7 @@ class ProviderContract:
             await provider.aclose()
 
 
-async def collected(provider: SDKProvider, request: ModelRequest, seen: list[StreamEvent] | None = None) -> Accumulator:
+async def collected(provider: StreamingProvider, request: ModelRequest, seen: list[StreamEvent] | None = None) -> Accumulator:
     numbers = iter(range(1000))
     accumulator = Accumulator(provider=provider.slug, model=request.model, new_id=lambda: f"call-{next(numbers)}")
     async with asyncio.timeout(20):

@@ -12,7 +12,7 @@ from tests.fakes.script import Answer, Failure, Tokens
 from tests.llmconfig.providers.contract import ProviderContract, collected
 
 if TYPE_CHECKING:
-    from llmconfig.providers.base import SDKProvider
+    from llmconfig.providers.base import StreamingProvider
     from tests.fakes.server import FakeVendor
 
 
@@ -24,7 +24,7 @@ class TestAnthropic(ProviderContract):
         400, {"type": "error", "error": {"type": "invalid_request_error", "message": "Your credit balance is too low to access"}}
     )
 
-    async def test_thinking_keeps_its_signature(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_thinking_keeps_its_signature(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("Four.", thinking="two and two"))
         answer = await collected(provider, self.request(fake, options={"thinking_budget": 2048}))
         assert fake.calls[0].body is not None
@@ -35,19 +35,19 @@ class TestAnthropic(ProviderContract):
         assert thought.provider_data is not None
         assert thought.provider_data.data["signature"] == SIGNATURE
 
-    async def test_cache_buckets(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_cache_buckets(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("Hi", tokens=Tokens(input=3, output=2, cache_read=100, cache_write=50, cache_write_1h=20)))
         usage = (await collected(provider, self.request(fake))).usage
         assert (usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens) == (3, 100, 50, 20)
 
-    async def test_a_cancelled_answer_has_its_input_counted(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_a_cancelled_answer_has_its_input_counted(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("one two", tokens=Tokens(input=41), hang_after=1))
         async with aclosing(provider.stream(self.request(fake))) as events:  # type: ignore[type-var]
             first = await anext(events)
         assert isinstance(first, UsageReported)
         assert first.usage.input_tokens == 41
 
-    async def test_the_longest_answer_is_an_option(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_the_longest_answer_is_an_option(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("one", finish="max_tokens"))
         answer = await collected(provider, self.request(fake, options={"max_output_tokens": 77}))
         assert answer.finish is not None
@@ -61,13 +61,13 @@ class TestAnthropic(ProviderContract):
         await provider.aclose()
         assert fake.calls[0].path == "/v1/messages"
 
-    async def test_a_long_list_of_models_is_read_to_its_end(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_a_long_list_of_models_is_read_to_its_end(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.models = [f"claude-{number}" for number in range(2005)]
         models = await provider.list_models()
         assert [info.id for info in models] == fake.models
         assert (models[0].label, models[0].context_window) == ("Claude 0", 200_000)
         assert len(fake.requests) == 3
 
-    async def test_the_api_version_is_the_sdks(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_the_api_version_is_the_sdks(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         await collected(provider, self.request(fake))
         assert fake.calls[0].headers["anthropic-version"] == "2026-10-21"

@@ -13,7 +13,7 @@ from tests.fakes.script import Answer, Failure, Tokens
 from tests.llmconfig.providers.contract import ProviderContract, collected
 
 if TYPE_CHECKING:
-    from llmconfig.providers.base import SDKProvider
+    from llmconfig.providers.base import StreamingProvider
     from tests.fakes.server import FakeVendor
 
 
@@ -25,7 +25,7 @@ class TestOpenAI(ProviderContract):
         429, {"error": {"message": "You exceeded your current quota", "type": "insufficient_quota", "code": "insufficient_quota"}}
     )
 
-    async def test_reasoning_is_sealed_and_counted(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_reasoning_is_sealed_and_counted(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("Four.", thinking="two and two", tokens=Tokens(output=20, reasoning=8)))
         answer = await collected(provider, self.request(fake, options={"reasoning_effort": "high"}))
         assert (answer.usage.output_tokens, answer.usage.reasoning_tokens) == (20, 8)
@@ -47,13 +47,15 @@ class TestOpenAI(ProviderContract):
         await provider.aclose()
         assert fake.calls[0].path == "/v1/responses"
 
-    async def test_an_answer_cut_by_its_limit(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_an_answer_cut_by_its_limit(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("one", finish="max_output_tokens"))
         answer = await collected(provider, self.request(fake))
         assert answer.finish is not None
         assert answer.finish.reason is FinishReason.LENGTH
 
-    async def test_models_that_cannot_chat_are_left_out_of_the_list_but_not_refused(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_models_that_cannot_chat_are_left_out_of_the_list_but_not_refused(
+        self, fake: FakeVendor, provider: StreamingProvider
+    ) -> None:
         fake.models += ["text-embedding-4-large", "whisper-2"]
         assert [info.id for info in await provider.list_models()] == ["gpt-5.4", "gpt-5.4-mini"]
         assert "whisper-2" in [info.id for info in await provider.check("whisper-2")]

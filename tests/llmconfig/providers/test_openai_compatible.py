@@ -29,7 +29,7 @@ from tests.llmconfig.providers.contract import ProviderContract, collected, fail
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llmconfig.providers.base import SDKProvider
+    from llmconfig.providers.base import StreamingProvider
     from tests.fakes.script import Recorded
     from tests.fakes.server import FakeVendor
 
@@ -55,32 +55,32 @@ class TestOpenAICompatible(ProviderContract):
         fake.serves_models = False
         return fake
 
-    async def test_a_server_without_a_list_is_asked_for_a_word(self, listless: FakeVendor, provider: SDKProvider) -> None:
+    async def test_a_server_without_a_list_is_asked_for_a_word(self, listless: FakeVendor, provider: StreamingProvider) -> None:
         assert await provider.check(listless.models[0]) == [ModelInfo(listless.models[0])]
         assert listless.calls[0].body is not None
         assert listless.calls[0].body["max_tokens"] == 16
 
-    async def test_a_server_without_a_list_and_without_the_model(self, listless: FakeVendor, provider: SDKProvider) -> None:
+    async def test_a_server_without_a_list_and_without_the_model(self, listless: FakeVendor, provider: StreamingProvider) -> None:
         assert type(await failure_of(provider.check("nope"))) is ModelNotFound
 
-    async def test_a_server_without_a_list_and_no_model_named(self, listless: FakeVendor, provider: SDKProvider) -> None:
+    async def test_a_server_without_a_list_and_no_model_named(self, listless: FakeVendor, provider: StreamingProvider) -> None:
         error = await failure_of(provider.check())
         assert type(error) is InvalidRequest
         assert "often ends in /v1. Name a model" in error.detail
 
-    async def test_a_web_page_is_not_an_api(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_a_web_page_is_not_an_api(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         error = await failure_of(page(provider).list_models())
         assert type(error) is ProviderUnavailable
         assert "answered, but not as" in error.detail
 
-    async def test_reasoning_as_many_servers_stream_it(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_reasoning_as_many_servers_stream_it(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("Four.", thinking="two and two"))
         answer = await collected(provider, self.request(fake))
         assert [type(part).__name__ for part in answer.message().parts] == ["Thinking", "Text"]
 
     @pytest.mark.parametrize("ending", ["cut_after", "end_after", "hang_after"])
     async def test_past_its_finish_reason_an_answer_does_not_fail(
-        self, fake: FakeVendor, provider: SDKProvider, monkeypatch: pytest.MonkeyPatch, ending: str
+        self, fake: FakeVendor, provider: StreamingProvider, monkeypatch: pytest.MonkeyPatch, ending: str
     ) -> None:
         monkeypatch.setattr(base, "TAIL_S", 0.1)
         fake.script(Answer("one two", **{ending: 4}))  # the role, two words, the finish reason
@@ -90,7 +90,7 @@ class TestOpenAICompatible(ProviderContract):
         assert answer.usage == Usage()
 
     async def test_a_server_that_keeps_its_connection_alive_does_not_keep_the_answer(
-        self, fake: FakeVendor, provider: SDKProvider, monkeypatch: pytest.MonkeyPatch
+        self, fake: FakeVendor, provider: StreamingProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(base, "TAIL_S", 0.2)
         frames = fake.frames
@@ -107,7 +107,7 @@ class TestOpenAICompatible(ProviderContract):
         assert await fake.until(lambda it: it.calls[0].outcome == "left", 2)
 
     async def test_a_server_that_gives_a_finish_reason_with_every_piece_is_heard_out(
-        self, fake: FakeVendor, provider: SDKProvider, monkeypatch: pytest.MonkeyPatch
+        self, fake: FakeVendor, provider: StreamingProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(base, "TAIL_S", 0.3)
         piece = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
@@ -130,7 +130,7 @@ class TestOpenAICompatible(ProviderContract):
         assert (await collected(provider, self.request(fake))).usage.is_known
         await provider.aclose()
 
-    async def test_a_server_that_does_not_stream(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_a_server_that_does_not_stream(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         message = {"role": "assistant", "content": "Hello Alice"}
         usage = {"prompt_tokens": 30, "completion_tokens": 12}
         whole = {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
@@ -140,16 +140,16 @@ class TestOpenAICompatible(ProviderContract):
         assert answer.finish == Finished(FinishReason.STOP, "stop")
         assert (answer.usage.input_tokens, answer.usage.output_tokens) == (30, 12)
 
-    async def test_a_server_that_does_not_stream_and_has_nothing_to_say(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_a_server_that_does_not_stream_and_has_nothing_to_say(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Failure(200, {"object": "chat.completion", "choices": [{"index": 0, "message": {"content": ""}}]}))
         assert type(await failure_of(collected(provider, self.request(fake)))) is ProviderUnavailable
 
-    async def test_an_older_error_of_vllm_in_place_of_a_stream(self, fake: FakeVendor, provider: SDKProvider) -> None:
+    async def test_an_older_error_of_vllm_in_place_of_a_stream(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Failure(200, {"object": "error", "message": "Too fast", "type": "TooManyRequests", "code": 429}))
         assert type(await failure_of(collected(provider, self.request(fake)))) is RateLimited
 
 
-def page(provider: SDKProvider) -> SDKProvider:
+def page(provider: StreamingProvider) -> StreamingProvider:
     """The provider, pointed at what answers 200 with something that is no list of models."""
     provider.models_path = "/models/gpt-5.4"  # type: ignore[misc]
     return provider

@@ -1,0 +1,48 @@
+"""Vendors without an SDK worth its weight: our own small client sends."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from llmconfig.providers.base import StreamingProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx2
+
+
+class Refused(Exception):
+    """An answer with a status of 300 or more, its body read. Carries the request, and so the key: never raised out of a provider."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+class PlainProvider(StreamingProvider):
+    """answer_path and models_path are appended to the base URL."""
+
+    @classmethod
+    def preload(cls) -> None:
+        import_module("llmconfig.net.client")
+
+    async def _headers(self) -> Mapping[str, str]:
+        """What goes with each request: the key, in the vendor's header, or a token that is fetched. Raises `ProviderError`."""
+        return {}
+
+    async def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx2.Response:
+        headers = await self._headers()
+        request = self._http.build_request(method, f"{self.base_url.rstrip('/')}{path}", json=body, headers=headers)
+        response = await self._http.send(request, stream=True)
+        if response.status_code >= 300:
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
+            raise Refused(response)
+        return response
+
+    def _refusal(self, error: Exception) -> httpx2.Response | None:
+        return error.response if isinstance(error, Refused) else None

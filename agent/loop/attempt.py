@@ -22,6 +22,7 @@ from llmconfig.llm import (
 
 if TYPE_CHECKING:
     from agent.loop.runner import Runner
+    from llmconfig.llm import RateLimits
 
 
 _VISIBLE = (TextDelta, ThinkingDelta, ToolCallDelta)
@@ -48,7 +49,7 @@ async def run_attempt(runner: Runner, step: int) -> Answer:
     try:
         return await attempt.run()
     except ProviderError as error:
-        await attempt.settle("failed", error.kind, error.detail)
+        await attempt.settle("failed", error.kind, error.detail, limits=error.limits)
         runner.journal.emit("attempt.failed", {"attempt": attempt.id, "kind": error.kind, "detail": error.message, "next": None})
         raise AttemptFailed(error.kind, error.message) from None
     except asyncio.CancelledError:
@@ -83,6 +84,10 @@ class _Attempt:
             tools=tuple(offered.tool for offered in plan.tools if offered.verdict != "refuse"),
             max_output_tokens=plan.max_output_tokens,
             options=plan.options,
+            reasoning=plan.reasoning,
+            output_schema=plan.output_schema,
+            inputs=plan.inputs,
+            cache_key=plan.conversation,
         )
         self.began = self.loop.time()
         await self._stream(request)
@@ -125,6 +130,7 @@ class _Attempt:
         error_kind: str = "",
         error_detail: str = "",
         *,
+        limits: RateLimits | None = None,
         message: Message | None = None,
         decisions: tuple[CallDecision, ...] = (),
     ) -> AttemptSettled:
@@ -147,6 +153,7 @@ class _Attempt:
                 calls=decisions,
                 error_kind=error_kind,
                 error_detail=error_detail,
+                limits=limits or self.fold.limits,
             )
         )
         if settled.message is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from agent.loop.plan import Deployment, OfferedTool
-    from llmconfig.llm import Finished, Message, ToolCall, ToolResult, Usage
+    from llmconfig.llm import Finished, Message, RateLimits, ToolCall, ToolResult, Usage
 
 
 class FenceLost(Exception):
@@ -54,6 +54,7 @@ class EndAttempt:
     calls: tuple[CallDecision, ...] = ()
     error_kind: str = ""
     error_detail: str = ""
+    limits: RateLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmconfig.llm import JSONObject, Message, Tool, ToolCall, ToolResult
+    from llmconfig.llm import JSONObject, MediaKind, Message, Reasoning, Tool, ToolCall, ToolResult
 
 Verdict = Literal["run", "ask", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Config and model, as events name it. base_url: who an OpenAI-compatible server is, for its prices."""
+    """Config and model, as events name it.
+
+    base_url: who an OpenAI-compatible server is, for its prices. priced_as: the vendor's name of the model, where it is another.
+    """
 
     config: str
     provider: str
     model: str
     base_url: str = ""
+    priced_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class RunPlan:
     """One claim of a run. first_step is the index of the step to do next (or to finish, when calls are pending).
 
     untold: messages that were stored but whose `message.completed` a lost worker no longer wrote. answered: the finish reason of
-    an answer that only lacks the run's end.
+    an answer that only lacks the run's end. inputs, context_window, output_limit: what is known of the model, None where nobody knows.
     """
 
     run: str
@@ -85,3 +89,8 @@ class RunPlan:
     discard_after: int | None = None
     untold: tuple[Mapping[str, Any], ...] = ()
     answered: str = ""
+    inputs: frozenset[MediaKind] | None = None
+    context_window: int | None = None
+    output_limit: int | None = None
+    reasoning: Reasoning | None = None
+    output_schema: JSONObject | None = None

@@ -38,6 +38,7 @@ class Run(TenantModel):
     error_detail = models.TextField(blank=True)
     config = models.ForeignKey("llmconfig.UserLLMConfig", null=True, on_delete=models.SET_NULL, related_name="runs")
     model = models.CharField(max_length=200)
+    output_schema = models.JSONField(null=True, blank=True, help_text="JSON Schema of an object that the final answer shall be.")
     fence = models.PositiveIntegerField(default=0)
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
@@ -112,6 +113,7 @@ class Attempt(models.Model):
     currency = models.CharField(max_length=3, default="USD")
     evidence = models.CharField(max_length=10, default="unknown")
     price_version = models.CharField(max_length=40, blank=True)
+    rate_limits = models.JSONField(null=True, help_text="What the answer's headers said is left: requests and tokens.")
     created_at = models.DateTimeField()
 
     if TYPE_CHECKING:

@@ -91,7 +91,9 @@ def _begin_attempt(claim: Claim, intent: BeginAttempt, seq: int) -> None:
 
 def _end_attempt(claim: Claim, intent: EndAttempt, seq: int) -> AttemptSettled:
     deployment, usage, now = intent.deployment, intent.usage, timezone.now()
-    cost = price_attempt(provider_type=deployment.provider, model=deployment.model, usage=usage, at=now, base_url=deployment.base_url)
+    cost = price_attempt(
+        provider_type=deployment.provider, model=deployment.priced_as or deployment.model, usage=usage, at=now, base_url=deployment.base_url
+    )
     Attempt.objects.filter(id=intent.attempt).update(
         status=intent.status,
         error_kind=intent.error_kind,
@@ -108,6 +110,7 @@ def _end_attempt(claim: Claim, intent: EndAttempt, seq: int) -> AttemptSettled:
         currency=cost.currency,
         evidence=cost.evidence,
         price_version=cost.version,
+        rate_limits=intent.limits.as_dict() if intent.limits else None,
     )
     message = _store_answer(claim, intent, seq) if intent.message is not None else None
     expires_at = now + timedelta(seconds=settings.APPROVAL_TTL_S)

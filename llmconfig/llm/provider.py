@@ -120,6 +120,11 @@ class Provider(ABC):
         return cls.capabilities
 
     @classmethod
+    def underlying_model(cls, model: str, options: Mapping[str, Any]) -> str:
+        """The vendor's own name of what a config calls `model`; another where the vendor lets people name deployments (Azure)."""
+        return model
+
+    @classmethod
     @abstractmethod
     def preload(cls) -> None:
         """Import the SDK; slow the first time (about a second), so never on an event loop."""

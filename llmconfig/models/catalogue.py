@@ -9,7 +9,7 @@ from llmconfig.tenancy.base import TenantModel
 
 
 class ModelList(TenantModel):
-    """entries: a list of `{"id", "label", "context_window", "max_output_tokens"}` in the provider's order."""
+    """entries: a list of `{"id", "label", "context_window", "max_output_tokens", "capabilities"}` in the provider's order."""
 
     config = models.OneToOneField(UserLLMConfig, on_delete=models.CASCADE, related_name="model_list")
     entries = models.JSONField(default=list)

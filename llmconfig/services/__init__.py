@@ -22,6 +22,7 @@ from llmconfig.services.connection import (
     test_unsaved_config,
 )
 from llmconfig.services.demo import ensure_demo_config
+from llmconfig.services.facts import ModelFacts, facts_of
 from llmconfig.services.fields import available_providers, effective_base_url, egress_policy, provider_of
 from llmconfig.services.places import waiting_place
 from llmconfig.services.pool import ClientPool, preload_providers
@@ -37,6 +38,7 @@ __all__ = [
     "ConnectionResult",
     "Cost",
     "Deployment",
+    "ModelFacts",
     "ModelRow",
     "available_providers",
     "build_provider",
@@ -51,6 +53,7 @@ __all__ = [
     "effective_base_url",
     "egress_policy",
     "ensure_demo_config",
+    "facts_of",
     "import_env_keys",
     "issue_token",
     "kek_problem",

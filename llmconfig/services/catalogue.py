@@ -10,6 +10,7 @@ from django.utils import timezone
 from llmconfig.models import MAX_MODEL_LENGTH, UserLLMConfig
 from llmconfig.services.configs import config_for, configs_for
 from llmconfig.services.demo import DEMO_SLUG
+from llmconfig.services.facts import facts_of
 from llmconfig.services.fields import provider_of
 from llmconfig.services.pricing import look_up
 from llmconfig.tenancy.errors import Invalid
@@ -92,14 +93,15 @@ def _rows(config: UserLLMConfig, at: datetime) -> Iterator[ModelRow]:
 
 def _row(config: UserLLMConfig, provider: type[Provider], entry: dict[str, Any], at: datetime) -> ModelRow:
     model = cast("str", entry["id"])
-    priced = look_up(provider.slug, model, at=at, base_url=config.base_url)
+    facts = facts_of(config, model, at=at)
+    priced = look_up(provider.slug, facts.underlying, at=at, base_url=config.base_url)
     return ModelRow(
         id=f"{config.pk}/{model}",
         provider=provider.slug,
         model=model,
-        label=entry.get("label") or (priced.label if priced else "") or model,
-        context_window=entry.get("context_window") or (priced.context_window if priced else None),
-        capabilities=provider.capabilities.as_dict(),
+        label=facts.label,
+        context_window=facts.context_window,
+        capabilities=facts.capabilities.as_dict(),
         price=priced.price() if priced else None,
         config=str(config.pk),
         config_name=config.name,

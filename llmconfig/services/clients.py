@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from llmconfig.llm import Timeouts
 from llmconfig.models import ConfigStatus, UserLLMConfig
+from llmconfig.services.facts import ModelFacts, facts_of
 from llmconfig.services.fields import connection_fields, egress_policy, provider_of, required_secrets
 from llmconfig.services.secrets import has_required_secrets, open_credentials
 from llmconfig.tenancy.errors import Conflict, Invalid
@@ -31,6 +33,7 @@ class Deployment:
     model: str
     credentials: Credentials
     options: Mapping[str, Any]
+    facts: ModelFacts
 
     @property
     def client_key(self) -> tuple[str, int, str, str]:
@@ -59,6 +62,7 @@ def deployment_for_run(config: UserLLMConfig, model: str) -> Deployment:
         model=model,
         credentials=_opened(config),
         options={name: value for name, value in config.options.items() if name not in connection},
+        facts=facts_of(config, model, at=timezone.now()),
     )
 
 

@@ -68,7 +68,13 @@ class TestRefused(Invalid):
 
 def model_entries(models: Sequence[ModelInfo]) -> list[dict[str, Any]]:
     return [
-        {"id": each.id, "label": each.label, "context_window": each.context_window, "max_output_tokens": each.max_output_tokens}
+        {
+            "id": each.id,
+            "label": each.label,
+            "context_window": each.context_window,
+            "max_output_tokens": each.max_output_tokens,
+            "capabilities": each.capabilities.as_dict() if each.capabilities else None,
+        }
         for each in models
         if len(each.id) <= MAX_MODEL_LENGTH
     ]

@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from llmconfig.llm import Credentials
+from llmconfig.llm import Capabilities, Credentials
 from llmconfig.providers.demo import DemoProvider
 from llmconfig.services.clients import Deployment
+from llmconfig.services.facts import ModelFacts
 from llmconfig.services.pool import ClientPool
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ CONFIG = uuid4()
 
 
 def deployment(version: int) -> Deployment:
-    return Deployment(CONFIG, version, "demo", "demo-1", Credentials("demo:"), {})
+    return Deployment(CONFIG, version, "demo", "demo-1", Credentials("demo:"), {}, ModelFacts(Capabilities(), "demo-1"))
 
 
 @pytest.fixture

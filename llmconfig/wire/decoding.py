@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from llmconfig.llm import ModelRequest, StreamEvent
 
-_parse: Final = JSONDecoder().raw_decode
+_parse: Final = JSONDecoder(strict=False).raw_decode  # some servers send a tab or a line feed within a text unescaped
 _UNREADABLE: Final = (LookupError, TypeError, AttributeError, ValueError, RecursionError)
 
 
@@ -100,7 +100,7 @@ class StreamDecoder(ABC):
         event, end = _parse(text)
         if end != len(text):
             raise ValueError("more than one JSON value in an event")
-        if "\\u" in text and ("\\ud" in text or "\\uD" in text or "\\u0000" in text):
+        if "\0" in text or ("\\u" in text and ("\\ud" in text or "\\uD" in text or "\\u0000" in text)):
             event = storable(event)
         self._on(object_of(event), out)
 

@@ -57,6 +57,8 @@ def test_bytes_that_are_no_utf8_do_not_stop_an_answer() -> None:
 def test_text_that_no_database_takes_is_mended() -> None:
     raw = rb'data: {"choices":[{"delta":{"content":"a\u0000b\ud83d c\ud83d\ude00"}}]}' + b"\n\n"
     assert decoder().feed(raw) == [TextDelta(0, "ab\ufffd c😀")]
+    bare = b'data: {"choices":[{"delta":{"content":"a\tb\0c"}}]}\n\n'
+    assert decoder().feed(bare) == [TextDelta(0, "a\tbc")]
     assert storable({"a": ["\ud800", 1, None]}) == {"a": ["\ufffd", 1, None]}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from llmconfig.llm.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     from llmconfig.llm.events import StreamEvent
     from llmconfig.llm.messages import MediaKind, ModelRequest
@@ -123,6 +123,16 @@ class Provider(ABC):
     def underlying_model(cls, model: str, options: Mapping[str, Any]) -> str:
         """The vendor's own name of what a config calls `model`; another where the vendor lets people name deployments (Azure)."""
         return model
+
+    @classmethod
+    def credentials_problem(cls, secrets: Collection[str], options: Mapping[str, Any]) -> tuple[str, str] | None:
+        """What is missing before a client can be built: the name of a field and words for people; None where nothing is.
+
+        secrets: the names of the write-only fields that are set. By default each required one must be; a vendor with several ways
+        to sign in (a key, or a service account) says here what makes up one of them.
+        """
+        missing = (field.name for field in cls.fields if field.write_only and field.required and field.name not in secrets)
+        return next(((name, f"{cls.label} needs this.") for name in missing), None)
 
     @classmethod
     @abstractmethod

@@ -65,6 +65,7 @@ class StreamingProvider(Provider):
 
     def __init__(self, credentials: Credentials, *, egress: EgressPolicy = EgressPolicy(), timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  frozen values
         self._key, self._timeouts = credentials.api_key, timeouts
+        self._secrets = dict(credentials.secrets)  # and a token that one of them was exchanged for: what no error may quote
         self._options = dict(credentials.options)
         self.base_url = credentials.base_url or self.default_base_url
         self._http = net.build_client(egress, timeouts=timeouts)
@@ -192,7 +193,7 @@ class StreamingProvider(Provider):
         try:
             return decode()
         except ProviderError as error:
-            failure = scrubbed(error, self._key)
+            failure = scrubbed(error, *self._secrets.values())
         raise failure
 
     async def _send(self, request: ModelRequest) -> httpx2.Response:
@@ -241,7 +242,7 @@ class StreamingProvider(Provider):
             mapped: ProviderError | None = self.codec.error_from(answer.status_code, body, answer.headers, label=self.label)
         else:
             mapped = describe(error, host=self._host, label=self.label, streaming=streaming)
-        return mapped and scrubbed(mapped, self._key)
+        return mapped and scrubbed(mapped, *self._secrets.values())
 
     def _silence(self, seconds: float) -> ProviderTimeout:
         return ProviderTimeout(f"{self.label} sent nothing for {seconds:g} s.")

@@ -50,16 +50,21 @@ def key_problem(key: Secret, label: str) -> AuthenticationFailed | None:
     return AuthenticationFailed(f"This is not a key of {label}: it contains spaces or characters that no key has.")
 
 
-def scrubbed(error: ProviderError, key: Secret) -> ProviderError:
-    """The same error with the key, should a provider have echoed it, masked."""
-    text = key.reveal()
-    if len(text) < _SHORTEST_TELLING_KEY:
-        return error
-    detail = error.detail.replace(text, str(key))
-    begun = next((size for size in range(len(text) - 1, 3, -1) if detail.endswith(f"{text[:size]}…")), 0)
-    if begun:  # a long message was cut in the middle of the key
-        detail = f"{detail[: -begun - 1]}{key}…"
+def scrubbed(error: ProviderError, *secrets: Secret) -> ProviderError:
+    """The same error with the secrets, should a provider have echoed any, masked."""
+    detail = error.detail
+    for secret in secrets:
+        detail = _masked(detail, secret)
     return error if detail == error.detail else error.reworded(detail)
+
+
+def _masked(detail: str, secret: Secret) -> str:
+    text = secret.reveal()
+    if len(text) < _SHORTEST_TELLING_KEY:
+        return detail
+    detail = detail.replace(text, str(secret))
+    begun = next((size for size in range(min(len(text) - 1, len(detail)), 3, -1) if detail.endswith(f"{text[:size]}…")), 0)
+    return f"{detail[: -begun - 1]}{secret}…" if begun else detail  # a long message was cut in the middle of the secret
 
 
 def _caused_by(error: BaseException | None, wanted: tuple[type[Exception], ...]) -> Exception | None:

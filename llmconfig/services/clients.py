@@ -11,8 +11,8 @@ from django.utils import timezone
 from llmconfig.llm import Timeouts
 from llmconfig.models import ConfigStatus, UserLLMConfig
 from llmconfig.services.facts import ModelFacts, facts_of
-from llmconfig.services.fields import connection_fields, egress_policy, provider_of, required_secrets
-from llmconfig.services.secrets import has_required_secrets, open_credentials
+from llmconfig.services.fields import connection_fields, egress_policy, provider_of
+from llmconfig.services.secrets import lacks, open_credentials
 from llmconfig.tenancy.errors import Conflict, Invalid
 from llmconfig.vault import Unreadable
 
@@ -52,7 +52,7 @@ def deployment_for_run(config: UserLLMConfig, model: str) -> Deployment:
         provider = provider_of(config.provider_type)
     except Invalid as error:
         raise Conflict(error.detail, code="config_disabled") from None
-    if config.status == ConfigStatus.MISSING_KEY or not has_required_secrets(config, required_secrets(provider)):
+    if config.status == ConfigStatus.MISSING_KEY or lacks(config, provider):
         raise Conflict(f"The config “{config.name}” has no key. Enter one under Settings, Providers.", code="missing_key")
     connection = {field.name for field in connection_fields(provider)}
     return Deployment(

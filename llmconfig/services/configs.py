@@ -13,12 +13,12 @@ from llmconfig.services.fields import (
     check_base_url,
     check_options,
     check_secrets,
+    credentials_problem,
     origin,
     provider_of,
     require_options,
-    required_secrets,
 )
-from llmconfig.services.secrets import clear_secrets, has_required_secrets, move_secrets, put_secrets
+from llmconfig.services.secrets import clear_secrets, lacks, move_secrets, put_secrets
 from llmconfig.tenancy.caller import Action, Caller, allows
 from llmconfig.tenancy.errors import Conflict, Forbidden, Invalid
 
@@ -50,6 +50,7 @@ class ConfigFields(TypedDict, total=False):
 
 _PLAIN = ("name", "base_url", "model", "is_enabled", "priority", "weight")
 _OF_THE_DEMO = frozenset({"provider_type", "is_enabled", "is_default", "priority", "weight"})
+_ABOUT_CREDENTIALS = frozenset({"api_key", "credentials", "options"})
 _WHAT_A_TEST_SAW = ("base_url", "model", "options")
 
 
@@ -95,9 +96,8 @@ def check_new_config(*, caller: Caller, **fields: Unpack[ConfigFields]) -> type[
     check_base_url(provider, fields.get("base_url", ""))
     check_secrets(provider, api_key, credentials)
     check_options(provider, options)
-    for name in required_secrets(provider):
-        if not (api_key if name == "api_key" else credentials.get(name)):
-            raise Invalid(f"{provider.label} needs this.", code="required", attr=name if name == "api_key" else f"credentials.{name}")
+    if problem := credentials_problem(provider, {*credentials, *(["api_key"] if api_key else [])}, options):
+        raise problem
     require_options(provider, options)
     return provider
 
@@ -140,7 +140,10 @@ def _change(config: UserLLMConfig, fields: ConfigFields, *, owner_if_own: Any) -
     put_secrets(config, api_key=api_key, credentials=credentials)
     rotated = moved or bool(api_key or credentials)
     config.secret_version += rotated
-    if lost or not has_required_secrets(config, required_secrets(provider)):
+    problem = lacks(config, provider)
+    if problem and str(problem.attr).startswith("options.") and _ABOUT_CREDENTIALS & set(fields):
+        raise problem
+    if lost or problem:
         config.status, config.status_detail = ConfigStatus.MISSING_KEY, "The server changed. Enter the key for the new one." if lost else ""
     elif rotated or before != [getattr(config, name) for name in _WHAT_A_TEST_SAW]:
         config.status, config.status_detail = _untested(config, rotated=rotated)

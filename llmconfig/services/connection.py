@@ -15,9 +15,9 @@ from llmconfig.llm import ModelInfo, ProviderError, ProviderTimeout
 from llmconfig.models import MAX_MODEL_LENGTH, ConfigStatus, ModelList, UserLLMConfig
 from llmconfig.services.clients import UNREADABLE, build_provider
 from llmconfig.services.configs import ConfigFields, check_new_config, config_for
-from llmconfig.services.fields import provider_of, required_secrets
+from llmconfig.services.fields import provider_of
 from llmconfig.services.places import waiting_place
-from llmconfig.services.secrets import credentials_from, has_required_secrets, open_credentials
+from llmconfig.services.secrets import credentials_from, lacks, open_credentials
 from llmconfig.tenancy.errors import Invalid
 from llmconfig.vault import Unreadable
 
@@ -134,7 +134,7 @@ def note_result(config: UserLLMConfig, result: ConnectionResult) -> None:
 
 def _test_saved(config: UserLLMConfig) -> ConnectionResult:
     provider = provider_of(config.provider_type)
-    if not has_required_secrets(config, required_secrets(provider)):
+    if lacks(config, provider):
         return ConnectionResult(0, error_kind="missing_key", error_detail="This config has no key. Enter one and test again.")
     try:
         credentials = open_credentials(config)

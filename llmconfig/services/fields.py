@@ -12,7 +12,7 @@ from llmconfig.net import EgressPolicy, UrlForbidden, check_url
 from llmconfig.tenancy.errors import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from llmconfig.llm import CredentialField, Provider, Secret
     from llmconfig.models import UserLLMConfig
@@ -67,8 +67,14 @@ def takes_key(provider: type[Provider]) -> bool:
     return any(field.name == "api_key" for field in provider.fields)
 
 
-def required_secrets(provider: type[Provider]) -> list[str]:
-    return [field.name for field in provider.fields if field.write_only and field.required]
+def credentials_problem(provider: type[Provider], secrets: Collection[str], options: Mapping[str, Any]) -> Invalid | None:
+    """What the provider still lacks, at its place in a config's body. secrets: the names of those that are set."""
+    problem = provider.credentials_problem(secrets, options)
+    if problem is None:
+        return None
+    name, words = problem
+    secret = {field.name: field.write_only for field in provider.fields}[name]
+    return Invalid(words, code="required", attr=name if name == "api_key" else f"{'credentials' if secret else 'options'}.{name}")
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

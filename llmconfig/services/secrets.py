@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from llmconfig.llm import Credentials, Secret
-from llmconfig.services.fields import connection_fields, provider_of
+from llmconfig.services.fields import connection_fields, credentials_problem, provider_of, secret_fields
 from llmconfig.tenancy.errors import Conflict
 from llmconfig.tenancy.keys import data_key_for, open_for, seal_for
 from llmconfig.tenancy.sealed import Sealed
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from llmconfig.llm import Provider
     from llmconfig.models import UserLLMConfig
+    from llmconfig.tenancy.errors import Invalid
 
 
 def put_secrets(config: UserLLMConfig, *, api_key: Secret | None, credentials: Mapping[str, Secret]) -> None:
@@ -70,9 +71,10 @@ def credentials_from(provider: type[Provider], *, base_url: str, secrets: Mappin
     return Credentials(base_url=base_url or provider.default_base_url, secrets=secrets, options={**defaults, **options})
 
 
-def has_required_secrets(config: UserLLMConfig, names: list[str]) -> bool:
-    """Without opening anything: `api_key` has its own field, all others share one."""
-    return all(bool(config.api_key if name == "api_key" else config.credentials) for name in names)
+def lacks(config: UserLLMConfig, provider: type[Provider]) -> Invalid | None:
+    """What the config needs before it can be used, without opening anything: all secrets but `api_key` share one sealed field."""
+    sealed = {field.name for field in secret_fields(provider)} if config.credentials else set[str]()
+    return credentials_problem(provider, sealed | ({"api_key"} if config.api_key else set()), config.options)
 
 
 def _opened_or_nothing(config: UserLLMConfig) -> dict[str, str]:

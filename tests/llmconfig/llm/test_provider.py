@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmconfig.llm import Capabilities, Credentials, Provider, Secret
+from llmconfig.llm import Capabilities, CredentialField, Credentials, Provider, Secret
 
 
 def test_capabilities_as_json() -> None:
@@ -26,3 +26,13 @@ def test_a_provider_must_offer_the_whole_interface() -> None:
     with pytest.raises(TypeError, match="abstract"):
         Provider()
     assert Provider.__abstractmethods__ == {"preload", "stream", "list_models", "check", "aclose"}
+
+
+class Keyed(Provider):
+    label = "Keyed"
+    fields = (CredentialField("api_key", "Key", required=True, write_only=True), CredentialField("region", "Region", required=True))
+
+
+@pytest.mark.parametrize(("secrets", "problem"), [((), ("api_key", "Keyed needs this.")), (("api_key",), None)])
+def test_a_required_secret_is_missed(secrets: tuple[str, ...], problem: tuple[str, str] | None) -> None:
+    assert Keyed.credentials_problem(secrets, {}) == problem

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from json import JSONDecoder
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
 from llmconfig.llm import Finished, FinishReason, ProviderError, StreamInterrupted
 from llmconfig.wire.names import ToolNames
 from llmconfig.wire.sse import EventSplitter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from llmconfig.llm import ModelRequest, StreamEvent
 
 _parse: Final = JSONDecoder(strict=False).raw_decode  # some servers send a tab or a line feed within a text unescaped
 _UNREADABLE: Final = (LookupError, TypeError, AttributeError, ValueError, RecursionError)
+
+
+class Splitter(Protocol):
+    """Bytes cut anywhere to the JSON of each event; raises `StreamInterrupted` for an event beyond its bound."""
+
+    def feed(self, chunk: bytes, /) -> Iterator[bytes]: ...
 
 
 class StreamDecoder(ABC):
@@ -27,13 +33,15 @@ class StreamDecoder(ABC):
     """
 
     __slots__ = ("_done", "_failure", "_label", "_names", "_splitter")
+    splitter: ClassVar[type[Splitter]] = EventSplitter
+    """How the wire frames its events."""
 
     def __init__(self, request: ModelRequest, *, provider: str, label: str = "The provider") -> None:
         """provider: the slug under which this wire is used; it tags what is echoed later. label: the provider as people know it."""
         del provider  # part of the wires' common signature; none of these needs it to decode
         self._label = label
         self._names = ToolNames(request)
-        self._splitter = EventSplitter()
+        self._splitter = self.splitter()
         self._failure: ProviderError | None = None
         self._done = False
 

@@ -70,12 +70,14 @@ _PHRASES: Final[tuple[tuple[re.Pattern[str], ErrorClass], ...]] = tuple(
     for pattern, error in (
         (r"credit balance is too low|reached your specified (workspace )?api usage limits|exceeded your current quota", QuotaExhausted),
         (r"insufficient (balance|credits?)|billing hard limit", QuotaExhausted),
+        (r"reached your \w+ usage limit", QuotaExhausted),  # ollama.com
         (
             r"prompt is too long|input is too long|exceed context limit|(maximum|model'?s|available) context (length|size|window)",
             ContextTooLong,
         ),
         (r"context (length|window|size) (of|exceeded|is only)|exceeds? the (model'?s )?(available |maximum )?context", ContextTooLong),
         (r"less than the context length|reduce the length of the (messages|input|prompt)", ContextTooLong),
+        (r"prompt is longer than the context|exceed(s|ed) max(imum)? context length", ContextTooLong),  # Ollama
         (r"(incorrect|invalid) api[ -]?key|invalid x-api-key|api key not valid", AuthenticationFailed),
         (r"is not a valid model|model \S+ (does not exist|not found)|no such model", ModelNotFound),
         (r"content (filtering|management) policy", ContentFiltered),

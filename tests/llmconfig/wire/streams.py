@@ -72,6 +72,7 @@ _PUBLISHED = Path(__file__).parent / "published"
 ANTHROPIC_TOOLS = (_PUBLISHED / "anthropic_tools.sse").read_bytes()
 RESPONSES_TOOLS = (_PUBLISHED / "responses_tools.sse").read_bytes()
 CHAT_TOOLS = (_PUBLISHED / "chat_tools.sse").read_bytes()
+OLLAMA_TOOLS = (_PUBLISHED / "ollama_tools.ndjson").read_bytes()
 
 
 def chat_chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> bytes:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmconfig.llm import Finished, ProviderError, StreamInterrupted
-from llmconfig.wire import anthropic_messages, openai_chat, openai_responses
-from tests.llmconfig.wire.streams import ANTHROPIC_TOOLS, CHAT_TOOLS, RESPONSES_TOOLS, decode, drain, fold, request
+from llmconfig.wire import anthropic_messages, ollama, openai_chat, openai_responses
+from tests.llmconfig.wire.streams import ANTHROPIC_TOOLS, CHAT_TOOLS, OLLAMA_TOOLS, RESPONSES_TOOLS, decode, drain, fold, request
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -20,8 +20,16 @@ WIRES = [
     pytest.param(anthropic_messages, ANTHROPIC_TOOLS, id="anthropic"),
     pytest.param(openai_responses, RESPONSES_TOOLS, id="responses"),
     pytest.param(openai_chat, CHAT_TOOLS, id="chat"),
+    pytest.param(ollama, OLLAMA_TOOLS, id="ollama"),
 ]
-BREAKING = [b"data: {\n\n", b'data: {"error": {"message": "x"}, "type": "error"}\n\n', b"data: [1]\n\n", b"data: nonsense\n\n"]
+EVENTS = [param for param in WIRES if param.values[0] is not ollama]
+"""Those whose events have names."""
+BREAKING = [b"{", b'{"error": {"message": "x"}, "type": "error"}', b"[1]", b"nonsense"]
+
+
+def framing(wire: ModuleType) -> tuple[bytes, bytes]:
+    """What stands before an event's JSON, and behind it."""
+    return (b"", b"\n") if wire is ollama else (b"data: ", b"\n\n")
 
 
 def fresh(wire: ModuleType) -> Any:
@@ -68,8 +76,9 @@ def test_byte_by_byte_and_with_any_line_end(wire: ModuleType, stream: bytes, lin
 @settings(deadline=None)
 @given(data=st.data())
 def test_any_chunking_gives_the_same_events_and_the_same_failure(wire: ModuleType, stream: bytes, data: st.DataObject) -> None:
-    at = data.draw(st.sampled_from([i for i in range(len(stream)) if stream.startswith(b"\n\n", i)])) + 2
-    broken = stream[:at] + data.draw(st.sampled_from([b"", *BREAKING])) + stream[at:]
+    before, end = framing(wire)
+    at = data.draw(st.sampled_from([i for i in range(len(stream)) if stream.startswith(end, i)])) + len(end)
+    broken = stream[:at] + data.draw(st.sampled_from([b"", *(before + event + end for event in BREAKING)])) + stream[at:]
     cuts = data.draw(st.lists(st.integers(0, len(broken)), max_size=12))
     events, error = drain(fresh(wire), [broken])
     again, error_again = drain(fresh(wire), chunked(broken, cuts))
@@ -87,7 +96,7 @@ def test_a_damaged_stream_never_escapes_the_tree(wire: ModuleType, stream: bytes
     fold(events).message()
 
 
-@pytest.mark.parametrize(("wire", "stream"), WIRES)
+@pytest.mark.parametrize(("wire", "stream"), EVENTS)
 @pytest.mark.parametrize(
     ("failing", "detail"),
     [
@@ -120,13 +129,14 @@ JSON = st.recursive(
 @given(data=st.data())
 def test_fields_of_the_wrong_type_never_escape_the_tree(wire: ModuleType, stream: bytes, data: st.DataObject) -> None:
     """Any one value of any one event replaced by arbitrary JSON."""
-    frames = stream.strip().split(b"\n\n")
+    before, end = framing(wire)
+    frames = stream.strip().split(end)
     at = data.draw(st.sampled_from([i for i, frame in enumerate(frames) if not frame.endswith(b"[DONE]")]))
-    event = json.loads(frames[at].partition(b"data: ")[2])
+    event = json.loads(frames[at].partition(before)[2] if before else frames[at])
     holder, key = data.draw(st.sampled_from(list(places(event))))
     holder[key] = data.draw(JSON)
-    frames[at] = b"data: " + json.dumps(event).encode()
-    events, error = drain(fresh(wire), [frame + b"\n\n" for frame in frames])
+    frames[at] = before + json.dumps(event).encode()
+    events, error = drain(fresh(wire), [frame + end for frame in frames])
     assert error is None or isinstance(error, ProviderError)
     assert fold(events).message(complete=False).role == "assistant"
     fold(events).message().text.encode()

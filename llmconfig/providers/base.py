@@ -145,7 +145,7 @@ class StreamingProvider(Provider):
                 yield LimitsReported(limits)
             chunks: AsyncIterator[bytes | Document] = response.aiter_bytes()
             if is_a("application/json", response):
-                chunks = stream_or_document(response.aiter_bytes())
+                chunks = self._unwrapped(response.aiter_bytes())
             while True:
                 chunk = await self._next_chunk(patience.wait(anext(chunks, None), due - clock()), whole=whole, waiting=waiting)
                 spoke = False
@@ -162,6 +162,10 @@ class StreamingProvider(Provider):
         finally:
             patience.close()
             await response.aclose()
+
+    def _unwrapped(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes | Document]:
+        """The pieces of an answer that goes by the name of JSON."""
+        return stream_or_document(chunks)
 
     async def _next_chunk(self, arriving: Awaitable[Piece], *, whole: bool, waiting: bool) -> Piece:
         """None at the end of the body. Past the last word of its answer a stream cannot fail any more."""

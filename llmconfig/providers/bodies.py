@@ -49,6 +49,22 @@ async def stream_or_document(chunks: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield chunk
 
 
+async def lines_or_document(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes | Document]:
+    """The same where the stream is lines of JSON, which begin as a document does: a first line that is a whole object makes it one."""
+    begun = bytearray()
+    async for chunk in chunks:
+        begun += chunk
+        if b"\n" in chunk or len(begun) > MAX_BODY_BYTES:
+            break
+    first, newline, _ = begun.lstrip().partition(b"\n")
+    if not newline or not isinstance(json_of(bytes(first)), dict):
+        yield Document(json_of(await _joined(chunks, bytes(begun))))
+        return
+    yield bytes(begun)
+    async for chunk in chunks:
+        yield chunk
+
+
 async def _joined(chunks: AsyncIterator[bytes], begun: bytes = b"") -> bytes:
     """All that is still to come; nothing where it is longer than the limit."""
     body = bytearray(begun)

@@ -29,6 +29,8 @@ class FakeVendor(ABC):
 
     prefix: ClassVar[str] = ""
     default_models: ClassVar[Sequence[str]] = ()
+    content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
+    """Of an answer's stream."""
 
     def __init__(self, *, port: int = 0, key: str | None = None, default: Answer | None = None) -> None:
         self.requests: list[Recorded] = []
@@ -96,10 +98,14 @@ class FakeVendor(ABC):
 
     @abstractmethod
     def frames(self, answer: Answer, recorded: Recorded) -> Iterator[bytes]:
-        """SSE events of the answer, each as the bytes of one event."""
+        """The events of the answer's stream, each as its bytes."""
 
     @abstractmethod
     def unscripted(self, body: dict[str, Any]) -> Answer: ...
+
+    def missing(self, model: str) -> str:
+        """What the vendor says of a model that it does not have."""
+        return f"The model `{model}` does not exist"
 
     # The server
 
@@ -128,7 +134,7 @@ class FakeVendor(ABC):
         return web.Response(status=failure.status, text=text, content_type="application/json", headers=dict(failure.headers))
 
     async def _stream(self, request: web.Request, answer: Answer, recorded: Recorded) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"})
+        response = web.StreamResponse(headers={"content-type": self.content_type, "cache-control": "no-cache"})
         response.enable_chunked_encoding()
         try:
             await response.prepare(request)
@@ -184,7 +190,7 @@ class FakeVendor(ABC):
             return self.failure(Failure(401, self.error_body(401, f"Incorrect API key provided: {sent}")))
         model = (body or {}).get("model")
         if model is not None and self.aliases.get(model, model) not in self.models:
-            return self.failure(Failure(404, self.error_body(404, f"The model `{model}` does not exist")))
+            return self.failure(Failure(404, self.error_body(404, self.missing(model))))
         return None
 
     def _note(self, recorded: Recorded, *, sent: int = 0, outcome: str = "") -> None:

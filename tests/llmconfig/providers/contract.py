@@ -62,6 +62,11 @@ class ProviderContract:
     in_band: ClassVar[dict[str, Any]] = {}
     overloaded: ClassVar[int] = 503
     quota: ClassVar[Failure]
+    list_key: ClassVar[str] = "data"
+    row_key: ClassVar[str] = "id"
+    """Where the vendor's list of models lies in its page, and a row's name in the row."""
+    unsaid: ClassVar[dict[str, Any]] = {}
+    """What is taken for granted of a model whose row says nothing but its name: fields of `ModelInfo`."""
 
     @pytest.fixture
     def fake(self) -> Iterator[FakeVendor]:
@@ -201,7 +206,7 @@ class ProviderContract:
         assert await fake.until(lambda it: it.calls[0].outcome == "left", 2)
 
     async def test_headers_alone_are_not_a_first_token(self, fake: FakeVendor) -> None:
-        fake.script(Answer("one", hang_after=1))
+        fake.script(Answer("one", hang_after=self.events_until_text(fake) - 1))
         error = await self.one_failure(fake, Timeouts(connect=2, first_token=0.2, idle=30))
         assert type(error) is ProviderTimeout
 
@@ -381,10 +386,11 @@ class ProviderContract:
         assert [info.id for info in await provider.check()] == fake.models
         assert [info.id for info in await provider.check(fake.models[1])] == fake.models
 
-    @pytest.mark.parametrize("body", ["[" * 100_000, '{"data": []}' + " " * 2000], ids=["deep", "long"])
+    @pytest.mark.parametrize("body", ["[" * 100_000, '{"LIST": []}' + " " * 2000], ids=["deep", "long"])
     async def test_no_list_of_models_is_read_beyond_reason(
         self, fake: FakeVendor, provider: StreamingProvider, body: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        body = body.replace("LIST", self.list_key)
         if body.endswith(" "):
             monkeypatch.setattr("llmconfig.providers.bodies.MAX_BODY_BYTES", 1000)
         fake.listing = Failure(200, body)
@@ -392,17 +398,17 @@ class ProviderContract:
         assert type(error) is ProviderUnavailable
         assert "answered, but not as" in error.detail
 
-    @pytest.mark.parametrize("body", ["{}", '{"data": null}', '{"data": "abc"}', '{"error": {"message": "no"}}'])
+    @pytest.mark.parametrize("body", ["{}", '{"LIST": null}', '{"LIST": "abc"}', '{"error": {"message": "no"}}'])
     async def test_what_is_no_list_of_models(self, fake: FakeVendor, provider: StreamingProvider, body: str) -> None:
-        fake.listing = Failure(200, body)
+        fake.listing = Failure(200, body.replace("LIST", self.list_key))
         assert type(await failure_of(provider.check())) is ProviderUnavailable
 
     async def test_odd_rows_of_a_list_of_models(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         odd = {"display_name": {"x": 1}, "name": [], "max_input_tokens": "1", "max_model_len": True}
-        fake.listing = Failure(
-            200, {"data": [{"id": 5}, {"id": {"x": 1}}, None, {"id": "one\0\ud800", **odd}], "has_more": True, "last_id": 7}
-        )
-        assert await provider.check() == [ModelInfo("one\ufffd")]
+        key = self.row_key
+        rows = [{key: 5}, {key: {"x": 1}}, None, {**odd, key: "one\0\ud800"}]
+        fake.listing = Failure(200, {self.list_key: rows, "has_more": True, "last_id": 7})
+        assert await provider.check() == [ModelInfo("one\ufffd", **self.unsaid)]
 
     async def test_check_finds_an_alias(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.aliases["latest"] = fake.models[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -32,6 +34,7 @@ _SOURCES: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
     ("ollama", "Ollama", {_URL: "OLLAMA_HOST"}),
 )
 _SUFFIX: Final = " (from the environment)"
+_HERE: Final = "127.0.0.1"
 _OLLAMA_PORT: Final = 11434
 
 
@@ -72,9 +75,7 @@ def _found(variables: Mapping[str, str]) -> Iterator[ConfigFields]:
             fields["base_url"] = _ollama_url(values[_URL]) if provider_type == "ollama" else values[_URL].rstrip("/")
         if "api_version" in values:
             fields["options"] = {"api_version": values["api_version"]}
-        if provider_type not in known and provider_type == "ollama":
-            fields["provider_type"], fields["base_url"] = "openai_compatible", f"{fields['base_url']}/v1"
-        if fields["provider_type"] in known:
+        if provider_type in known:
             yield fields
 
 
@@ -85,6 +86,7 @@ def _ollama_url(text: str) -> str:
         port = parts.port or ({"http": 80, "https": 443}.get(parts.scheme) or _OLLAMA_PORT)
     except ValueError:
         return text  # as it is, for the check of base URLs to refuse
-    host = parts.hostname or "127.0.0.1"
-    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  # nosec B104  # compared, not bound
-    return f"{parts.scheme or 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    host = parts.hostname or _HERE
+    with contextlib.suppress(ValueError):
+        host = _HERE if ipaddress.ip_address(host).is_unspecified else host
+    return f"{parts.scheme or 'http'}://{f'[{host}]' if ':' in host else host}:{port}{parts.path.rstrip('/')}"

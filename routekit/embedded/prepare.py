@@ -158,7 +158,7 @@ def _allow(address: str) -> None:
     facts = home.facts()
     home.write_facts({**facts, "private_hosts": sorted({*facts["private_hosts"], address})})
     settings.PRIVATE_HOSTS = sorted({*settings.PRIVATE_HOSTS, address})
-    _say(f"OLLAMA_HOST: base URLs may name {address}, a private address (embedded.json lists those allowed).")
+    _say(f"OLLAMA_HOST: base URLs may name {address}, even where it is private (embedded.json lists what is allowed).")
 
 
 def _ollama_address(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from tests.fakes.anthropic import FakeAnthropic
+from tests.fakes.ollama import FakeOllama
 from tests.routekit.stack import Stack, free_port, gone, processes_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
@@ -98,12 +100,13 @@ def test_one_supervisor_a_home(running):
 
 
 def test_keys_of_the_environment_are_tested_at_the_first_start(tmp_path):
-    with FakeAnthropic() as vendor:
+    with FakeAnthropic() as vendor, FakeOllama() as ollama:
         keys = {
             "ANTHROPIC_API_KEY": "sk-ant-alice-0123456789-wxyz",
             "ANTHROPIC_BASE_URL": vendor.base_url,
             "OPENAI_API_KEY": "sk-openai-alice-0123456789",
             "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
+            "OLLAMA_HOST": ollama.host,
         }
         stack = Stack(tmp_path / "home", **keys, ROUTEKIT_PRIVATE_HOSTS=f"{vendor.host},127.0.0.1:1")
         try:
@@ -111,9 +114,12 @@ def test_keys_of_the_environment_are_tested_at_the_first_start(tmp_path):
         finally:
             stack.close()
 
-    stack.wait_for("^Testing the keys of Anthropic, OpenAI…$")
+    stack.wait_for(f"^OLLAMA_HOST: base URLs may name {ollama.host}, even where it is private ")
+    stack.wait_for("^Testing the keys of Anthropic, OpenAI, Ollama…$")
     stack.wait_for("^Anthropic: works, 2 models$")
     stack.wait_for("^OpenAI: saved, but: ")
+    stack.wait_for("^Ollama: works, 2 models$")
+    assert ollama.host in json.loads((tmp_path / "home" / "embedded.json").read_text())["private_hosts"]
 
 
 def test_stops_everything_and_keeps_its_data(tmp_path):

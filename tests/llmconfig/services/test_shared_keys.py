@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from llmconfig.models import UserLLMConfig
 from llmconfig.services import import_env_keys, models_for, open_credentials
+from tests.fakes.ollama import FakeOllama
 
 if TYPE_CHECKING:
     from tests.fakes.server import FakeVendor
@@ -90,17 +91,32 @@ def test_what_is_refused_is_told_and_stops_no_other(
 @pytest.mark.parametrize(
     ("host", "url"),
     [
-        ("127.0.0.1", "http://127.0.0.1:11434/v1"),
-        ("0.0.0.0:11434", "http://127.0.0.1:11434/v1"),
-        (":11434", "http://127.0.0.1:11434/v1"),
-        ("http://127.0.0.1:11434/", "http://127.0.0.1:11434/v1"),
+        ("127.0.0.1", "http://127.0.0.1:11434"),
+        ("0.0.0.0:11434", "http://127.0.0.1:11434"),
+        ("[::]:11434", "http://127.0.0.1:11434"),
+        (":11434", "http://127.0.0.1:11434"),
+        ("http://127.0.0.1:11434/", "http://127.0.0.1:11434"),
+        ("https://gpu.example.com/ollama/", "https://gpu.example.com:443/ollama"),
     ],
 )
 def test_an_ollama_host(alice: Person, settings, host: str, url: str) -> None:
     settings.PRIVATE_HOSTS = ["127.0.0.1:11434"]
     [imported] = import_env_keys(user=alice.user, variables={"OLLAMA_HOST": host})
-    assert (imported.label, imported.config.base_url) == ("Ollama", url)
+    assert (imported.label, imported.config.provider_type, imported.config.base_url) == ("Ollama", "ollama", url)
     assert imported.config.name == "Ollama (from the environment)"
+
+
+def test_an_ollama_host_is_tested_like_any_other(alice: Person, settings) -> None:
+    with FakeOllama() as fake:
+        settings.PRIVATE_HOSTS = [fake.host]
+        settings.PROVIDER_KEYS = lambda: {"OLLAMA_HOST": fake.host}
+        out = StringIO()
+        call_command("import_env_keys", "--user", "alice", stdout=out)
+        assert out.getvalue() == "Testing the keys of Ollama…\nOllama: works, 2 models\n"
+        first = models_for(alice.caller)[0]
+    assert (first["provider"], first["model"], first["label"]) == ("ollama", "qwen3:8b", "qwen3:8b (8.2B, Q4_K_M)")
+    assert (first["context_window"], first["price"]) == (16_384, None)
+    assert (first["capabilities"]["thinking"], first["capabilities"]["inputs"]) == (True, ["text"])
 
 
 @pytest.mark.parametrize("host", ["http://ollama.internal:no-port", "http://[fd00::7"])

@@ -25,7 +25,7 @@ export function createModelField() {
       const ids = models.map((model) => model.id);
       const rows = chosen && !ids.includes(chosen) ? [{ id: chosen, label: "" }, ...models] : models;
       const nothing = h("option", { value: "" }, rows.length ? "The first of the list" : "Test to list the models");
-      const options = rows.map(({ id, label }) => h("option", { value: id }, label && label !== id ? `${id} (${label})` : id));
+      const options = rows.map(({ id, label }) => h("option", { value: id }, named(id, label)));
       select.replaceChildren(nothing, ...options, h("option", { value: OTHER }, "Other…"));
       select.value = chosen ?? "";
       other.value = "";
@@ -34,4 +34,10 @@ export function createModelField() {
     },
   };
   return field;
+}
+
+/** A label that begins with the model's name (Ollama's does) stands alone. */
+function named(id, label) {
+  if (!label) return id;
+  return label.startsWith(id) ? label : `${id} (${label})`;
 }

@@ -42,7 +42,11 @@ __all__ = ["Decoder", "encode", "error_from"]
 _ECHO: Final = "echo"
 """Marks a thought that this wire received whole. Ollama signs none, and takes back its own."""
 
-_REASONS: Final[Mapping[str, FinishReason]] = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
+_REASONS: Final[Mapping[str, FinishReason]] = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "": FinishReason.STOP,  # `done` alone is an end, too
+}
 _SCHEMA: Final = "When you give your final answer, and call no tool, answer with nothing but a JSON object that fits this JSON Schema:"
 
 

@@ -265,7 +265,7 @@ class TestDecode:
             ("load", FinishReason.OTHER),
             ("unload", FinishReason.OTHER),
             ("novel", FinishReason.OTHER),
-            (None, FinishReason.OTHER),
+            (None, FinishReason.STOP),
         ],
     )
     def test_the_end(self, word: str | None, reason: FinishReason) -> None:

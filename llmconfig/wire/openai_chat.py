@@ -5,24 +5,39 @@ https://developers.openai.com/api/docs/api-reference/chat and …/chat-streaming
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from llmconfig.llm import FinishReason, Media, Message, Overloaded, Text, TextDelta, ThinkingDelta, ToolResult, UsageReported
+from llmconfig.llm import (
+    BlockData,
+    FinishReason,
+    Media,
+    Message,
+    Overloaded,
+    Text,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    ToolResult,
+    UsageReported,
+)
 from llmconfig.wire.chat_calls import ChatCalls
+from llmconfig.wire.chat_dialect import PLAIN, Dialect, bridged
+from llmconfig.wire.chat_thoughts import Details
 from llmconfig.wire.chat_usage import usage_of
 from llmconfig.wire.decoding import StreamDecoder, objects, optional_object, text_of
-from llmconfig.wire.encoding import PDF, arguments_json, base64_text, data_url, media_type, numbers, result_text, takes, words
+from llmconfig.wire.encoding import PDF, arguments_json, base64_text, data_url, media_type, numbers, result_text, sealed, takes, words
 from llmconfig.wire.errors import error_event, error_from
 from llmconfig.wire.history import repair
-from llmconfig.wire.names import ToolNames, call_ids
-from llmconfig.wire.schema import parameters
+from llmconfig.wire.names import ToolNames
+from llmconfig.wire.schema import fresh, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from llmconfig.llm import ModelRequest, Part, StreamEvent
+    from llmconfig.llm import ModelRequest, Part, ProviderError, StreamEvent
 
-__all__ = ["Decoder", "encode", "error_from"]
+__all__ = ["ChatWire", "Decoder", "encode", "error_from"]
 
 _AUDIO: Final = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
 
@@ -36,12 +51,34 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
 }
 
 
-def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class ChatWire:
+    """This wire as one vendor speaks it: what `providers.codec.Wire` asks for."""
+
+    dialect: Dialect
+
+    def encode(self, request: ModelRequest, *, provider: str) -> dict[str, Any]:
+        return encode(request, provider=provider, dialect=self.dialect)
+
+    def Decoder(self, request: ModelRequest, *, provider: str, label: str) -> Decoder:
+        return Decoder(request, provider=provider, label=label, dialect=self.dialect)
+
+    def error_from(self, status: int, body: bytes, headers: Mapping[str, str], *, label: str) -> ProviderError:
+        return error_from(status, body, headers, label=label)
+
+
+def encode(request: ModelRequest, *, provider: str, dialect: Dialect = PLAIN) -> dict[str, Any]:
     """The JSON body. Raises `InvalidRequest` for media that this wire cannot carry.
 
-    Thinking is never sent back: the servers have no common field for it, and some refuse their own.
+    Thinking is sent back in the dialects that say how: the servers have no common field for it, and some refuse their own.
     """
-    history = repair(request.messages, provider=provider, model=request.model, carries=lambda part: takes(request, part) and _carries(part))
+    history = repair(
+        request.messages,
+        provider=provider,
+        model=request.model,
+        seals=dialect.seals,
+        carries=lambda part: takes(request, part) and _carries(part),
+    )
     names = ToolNames(request)
     body: dict[str, Any] = {"model": request.model, "stream": True, "stream_options": {"include_usage": True}}
     if request.tools:
@@ -57,15 +94,16 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
             for tool in request.tools
         ]
     system = [{"role": "system", "content": request.system}] if request.system.strip() else []
-    body["messages"] = [*system, *_messages(history, names)]
+    messages = [*system, *_messages(history, names, dialect.call_ids(history, request), dialect)]
+    body["messages"] = bridged(messages) if dialect.is_mistral(request) else messages
     if request.max_output_tokens is not None:
         body["max_tokens"] = request.max_output_tokens
-    return body | numbers(request.options, "temperature", "top_p") | words(request.options, "reasoning_effort")
+    body |= numbers(request.options, "temperature", "top_p") | words(request.options, "reasoning_effort")
+    return dialect.laid_over(body, request)
 
 
-def _messages(history: Sequence[Message], names: ToolNames) -> Iterator[dict[str, Any]]:
+def _messages(history: Sequence[Message], names: ToolNames, ids: Mapping[str, str], dialect: Dialect) -> Iterator[dict[str, Any]]:
     """A `tool` message holds text only: what else the tools returned opens the user's next message, or makes one."""
-    ids = call_ids(history)
     returned: list[dict[str, Any]] = []
     for message in (*history, None):
         if returned and (message is None or message.role == "assistant"):
@@ -80,7 +118,7 @@ def _messages(history: Sequence[Message], names: ToolNames) -> Iterator[dict[str
                 yield {"role": "user", "content": _said(message, returned)}
                 returned = []
             case Message():
-                yield _answer(message, names, ids)
+                yield _answer(message, names, ids) | _thoughts(message, dialect)
             case _:
                 pass
 
@@ -100,6 +138,18 @@ def _answer(message: Message, names: ToolNames, ids: Mapping[str, str]) -> dict[
             for call in message.tool_calls
         ]
     return answer
+
+
+def _thoughts(message: Message, dialect: Dialect) -> dict[str, Any]:
+    """What the model thought, in the field where it is wanted back."""
+    thoughts = [part for part in message.parts if isinstance(part, Thinking)]
+    match dialect.echo:
+        case "reasoning_content" if thoughts or message.tool_calls:
+            return {dialect.echo: "".join(part.text for part in thoughts)}
+        case "reasoning_details" if thoughts:
+            return {dialect.echo: [fresh(detail) for part in thoughts for detail in objects(sealed(part, dialect.echo))]}
+        case _:
+            return {}
 
 
 def _returned(results: Sequence[ToolResult]) -> list[dict[str, Any]]:
@@ -147,10 +197,12 @@ class Decoder(StreamDecoder):
     A server that does not stream sends a `message` where a chunk has its `delta`: in one document, or in a stream of one chunk.
     """
 
-    __slots__ = ("_blocks", "_by_message", "_calls", "_counted", "_refused", "_stop_reason")
+    __slots__ = ("_blocks", "_by_message", "_calls", "_counted", "_details", "_echo", "_refused", "_stop_reason")
 
-    def __init__(self, request: ModelRequest, *, provider: str, label: str = "The provider") -> None:
+    def __init__(self, request: ModelRequest, *, provider: str, label: str = "The provider", dialect: Dialect = PLAIN) -> None:
         super().__init__(request, provider=provider, label=label)
+        self._echo = dialect.echo
+        self._details = Details()
         self._blocks: dict[str, int] = {}  # text, thinking and refusal to their block
         self._calls = ChatCalls(self._names)
         self._stop_reason = ""
@@ -168,12 +220,21 @@ class Decoder(StreamDecoder):
         choices = event.get("choices")
         if choices:  # null or empty in usage and filter chunks
             self._on_choice(choices[0], out)
-        if counts := event.get("usage"):
+        if counts := event.get("usage") or self._groq(event):
             usage = usage_of(optional_object(counts))
             out.append(UsageReported(usage))
             self._counted = bool(usage.output_tokens) and not (choices and _says_something(choices[0]))  # or it is a running count
             if not choices and self._stop_reason:
                 self._end(out)
+
+    def _groq(self, event: dict[str, Any]) -> object:
+        """Groq counts, and says why it stops early, in a field of its own: https://console.groq.com/docs/api-reference#chat-create"""
+        own = event.get("x_groq")
+        if own is None:
+            return None
+        if error := optional_object(own).get("error"):
+            raise error_event({"message": error} if isinstance(error, str) else error, label=self._label)
+        return optional_object(own).get("usage")
 
     def _on_choice(self, choice: dict[str, Any], out: list[StreamEvent]) -> None:
         delta = choice.get("delta")
@@ -188,6 +249,8 @@ class Decoder(StreamDecoder):
             thought = delta.get("reasoning_content") or delta.get("reasoning")  # some servers send both, with the same text
             if thought and isinstance(thought, str):
                 out.append(ThinkingDelta(self._block("thinking"), thought))
+            if self._echo == "reasoning_details" and (details := delta.get("reasoning_details")):
+                self._on_details(objects(details), out)
             if refusal := delta.get("refusal"):
                 self._refused = True
                 out.append(TextDelta(self._block("refusal"), text_of(refusal)))
@@ -219,6 +282,13 @@ class Decoder(StreamDecoder):
             for thought in objects(part.get("thinking")):
                 out.append(ThinkingDelta(self._block("thinking"), text_of(thought.get("text"))))
 
+    def _on_details(self, pieces: list[dict[str, Any]], out: list[StreamEvent]) -> None:
+        """The first is told at once, so that a thought without words has its place ahead of what follows; all of them at the end."""
+        begun = bool(self._details)
+        self._details.add(pieces)
+        if self._details and not begun:
+            out.append(BlockData(self._block("thinking"), "thinking", {self._echo: self._details.joined()}))
+
     def _on_done(self, out: list[StreamEvent]) -> None:
         if self._stop_reason or self._counted:
             self._end(out)
@@ -230,6 +300,10 @@ class Decoder(StreamDecoder):
     def _end(self, out: list[StreamEvent]) -> None:
         if self._stop_reason == "error":
             raise Overloaded(f"{self._label} stopped the answer because of an error.")
+        if self._details:
+            out.append(BlockData(self._block("thinking"), "thinking", {self._echo: self._details.joined()}))
+        elif self._echo == "reasoning_content" and "thinking" in self._blocks:
+            out.append(BlockData(self._block("thinking"), "thinking", {self._echo: True}))
         reason = "refusal" if self._refused and self._stop_reason == "stop" else self._stop_reason
         self._finish(out, reason, _REASONS, called=bool(self._calls))
 

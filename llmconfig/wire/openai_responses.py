@@ -55,14 +55,15 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
 def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     """The JSON body. Raises `InvalidRequest` for media that this wire cannot carry.
 
-    The option `encrypted_reasoning: false` leaves the include out, for a deployment whose name hides a model without reasoning.
+    The option `encrypted_reasoning` says whether the model can seal its reasoning, for a deployment whose name hides which model it is.
     """
     history = repair(
         request.messages, provider=provider, model=request.model, seals=_SEALS, carries=lambda part: takes(request, part) and _carries(part)
     )
     names = ToolNames(request)
     body: dict[str, Any] = {"model": request.model, "stream": True, "store": False}
-    if request.options.get("encrypted_reasoning") is not False and not _WITHOUT_REASONING.match(request.model):
+    stated = request.options.get("encrypted_reasoning")
+    if stated if isinstance(stated, bool) else seals_reasoning(request.model):
         body["include"] = [ENCRYPTED_REASONING]
     if request.system.strip():
         body["instructions"] = request.system
@@ -86,6 +87,11 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
         if request.options.get("reasoning_summary") is True and effort["reasoning_effort"] != "none":
             body["reasoning"]["summary"] = "auto"
     return body
+
+
+def seals_reasoning(model: str) -> bool:
+    """Whether OpenAI's model of this name reasons, and returns it encrypted."""
+    return not _WITHOUT_REASONING.match(model)
 
 
 def _items(history: Sequence[Message], names: ToolNames) -> Iterator[dict[str, Any]]:

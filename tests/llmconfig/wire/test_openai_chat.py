@@ -367,3 +367,18 @@ class TestDocument:
 def document(message: dict[str, Any], finish: str | None, **more: Any) -> list[Any]:
     choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
     return Decoder(request(), provider="p").document({"object": "chat.completion", "choices": [choice], **more})
+
+
+def test_groq_counts_in_a_field_of_its_own() -> None:
+    counts = {"prompt_tokens": 30, "completion_tokens": 12, "total_tokens": 42}
+    events = decode(Decoder(request(), provider="p"), HELLO, chat_chunk({}, "stop", x_groq={"id": "req_1", "usage": counts}), DONE)
+    assert UsageReported(Usage(30, 12)) in events
+    assert events[-1] == STOPPED
+
+
+@pytest.mark.parametrize("error", ["over capacity", {"message": "over capacity", "type": "server_error"}])
+def test_groq_says_why_it_stops_early(error: object) -> None:
+    events, failure = drain(Decoder(request(), provider="p", label="Groq"), [HELLO, chat_chunk({}, x_groq={"error": error})])
+    assert len(events) == 1
+    assert isinstance(failure, Overloaded)
+    assert "over capacity" in failure.detail

@@ -134,6 +134,9 @@ class TestEncode:
         assert body(model=model)["include"] == ["reasoning.encrypted_content"]
         assert "include" not in body(model=model, options={"encrypted_reasoning": False})
 
+    def test_a_deployment_named_like_another_model_is_what_it_is_said_to_be(self) -> None:
+        assert "include" in body(model="gpt-4o", options={"encrypted_reasoning": True})
+
     def test_bug_1_and_4_reasoning_goes_back_only_sealed_by_the_same_model_and_with_its_follower(self) -> None:
         foreign = Thinking("hm", ProviderData("openai", "model-0", REASONING))
         unsealed = Thinking("hm", sealed(id="rs_1", summary=[]))

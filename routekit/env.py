@@ -155,6 +155,8 @@ def provider_keys() -> dict[str, str]:
         "AZURE_OPENAI_API_KEY",
         "AZURE_OPENAI_ENDPOINT",
         "AZURE_OPENAI_API_VERSION",
+        "AZURE_OPENAI_DEPLOYMENT",
+        "AZURE_OPENAI_DEPLOYMENT_NAME",
         "OLLAMA_HOST",
     )
     return {name: value for name in names if (value := _env.str(name, default=""))}

@@ -51,16 +51,23 @@ class CredentialField:
     """One field of a provider's settings form; the API schema and the admin derive from it.
 
     Write-only fields are sealed. `api_key` and `base_url` are stored in the config's own columns, others in `credentials` or `options`.
+
+    choices: what a text, or each item of a list, may be. multiline: a text of several lines, such as a key file.
+    entries: the fields of each value of a mapping; a text in place of a value stands for the first of them. entry_label: what its
+    keys are called.
     """
 
     name: str
     label: str
-    type: Literal["string", "integer", "number", "boolean", "url"] = "string"
+    type: Literal["string", "integer", "number", "boolean", "url", "list", "mapping"] = "string"
     required: bool = False
     write_only: bool = False
     default: str | int | float | bool | None = None
     help: str = ""
     choices: tuple[str, ...] = ()
+    multiline: bool = False
+    entries: tuple[CredentialField, ...] = ()
+    entry_label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,11 @@ class Provider(ABC):
     def underlying_model(cls, model: str, options: Mapping[str, Any]) -> str:
         """The vendor's own name of what a config calls `model`; another where the vendor lets people name deployments (Azure)."""
         return model
+
+    @classmethod
+    def stated(cls, model: str, options: Mapping[str, Any]) -> ModelInfo | None:
+        """What a config itself says of a model; it counts more than any list. None where it says nothing."""
+        return None
 
     @classmethod
     def credentials_problem(cls, secrets: Collection[str], options: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -123,9 +123,9 @@ class StreamingProvider(Provider):
             return [*listed, ModelInfo(model)]
         raise missing
 
-    async def _try_out(self, model: str) -> ModelInfo:
-        """Ask the model for one token: for servers that list nothing."""
-        answer = self._stream(ModelRequest(model, (Message("user", (Text("Hi"),)),), max_output_tokens=16))
+    async def _try_out(self, model: str, *, max_output_tokens: int = 16) -> ModelInfo:
+        """Ask the model for a word: for servers that list nothing."""
+        answer = self.stream(ModelRequest(model, (Message("user", (Text("Hi"),)),), max_output_tokens=max_output_tokens))
         async for _ in answer:
             pass
         return ModelInfo(model)

@@ -13,6 +13,7 @@ from llmconfig.services.fields import (
     check_base_url,
     check_options,
     check_secrets,
+    connection_fields,
     credentials_problem,
     origin,
     provider_of,
@@ -125,7 +126,7 @@ def _change(config: UserLLMConfig, fields: ConfigFields, *, owner_if_own: Any) -
     _check_change(config, provider, fields)
     api_key, credentials = fields.get("api_key"), _given(fields)
     before = [getattr(config, name) for name in _WHAT_A_TEST_SAW]
-    moved = "base_url" in fields and _moves(config, provider, fields["base_url"])
+    moved = _moves(config, provider, fields)
     lost = moved and bool(config.api_key or config.credentials) and not (api_key or credentials)
     if moved:
         clear_secrets(config)
@@ -190,8 +191,17 @@ def _untested(config: UserLLMConfig, *, rotated: bool) -> tuple[str, str]:
     return ConfigStatus.UNTESTED, ""
 
 
-def _moves(config: UserLLMConfig, provider: type[Provider], base_url: str) -> bool:
-    return origin(base_url or provider.default_base_url) != origin(config.base_url or provider.default_base_url)
+def _moves(config: UserLLMConfig, provider: type[Provider], fields: ConfigFields) -> bool:
+    """Whether secrets would go to another origin than before: the base URL's, or that of a URL among the connection's options."""
+    at_home = provider.default_base_url
+    pairs = [(fields.get("base_url", config.base_url) or at_home, config.base_url or at_home)]
+    for field in connection_fields(provider):
+        if field.type == "url":
+            before, after = (
+                options.get(field.name) or field.default or "" for options in (config.options, fields.get("options", config.options))
+            )
+            pairs.append((str(after), str(before)))
+    return any(origin(after) != origin(before) for after, before in pairs)
 
 
 def _save(config: UserLLMConfig, is_default: bool | None) -> None:

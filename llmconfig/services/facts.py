@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmconfig.llm import Capabilities
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from llmconfig.llm import ModelInfo
     from llmconfig.models import UserLLMConfig
 
 
@@ -31,7 +32,7 @@ def facts_of(config: UserLLMConfig, model: str, *, at: datetime) -> ModelFacts:
     """From the provider's own list as it was last read, then from what its file and the price list know. Raises `Invalid`."""
     provider = provider_of(config.provider_type)
     underlying = provider.underlying_model(model, config.options)
-    entry = _entry(config, model)
+    entry = {**_entry(config, model), **_stated(provider.stated(model, config.options))}
     listed = look_up(provider.slug, underlying, at=at, base_url=config.base_url)
     known = provider.capabilities_of(underlying)
     said = entry.get("capabilities")
@@ -42,6 +43,14 @@ def facts_of(config: UserLLMConfig, model: str, *, at: datetime) -> ModelFacts:
         context_window=entry.get("context_window") or (listed.context_window if listed else None),
         max_output_tokens=entry.get("max_output_tokens"),
     )
+
+
+def _stated(info: ModelInfo | None) -> dict[str, Any]:
+    """In the shape of a list's entry; what is not said is left out."""
+    if info is None:
+        return {}
+    entry = asdict(info) | {"capabilities": info.capabilities and info.capabilities.as_dict()}
+    return {name: value for name, value in entry.items() if value}
 
 
 def _entry(config: UserLLMConfig, model: str) -> Mapping[str, Any]:

@@ -23,7 +23,19 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "integer": (int,),
     "number": (int, float),
     "boolean": (bool,),
+    "list": (list,),
+    "mapping": (dict,),
 }
+_NAMED: Final = {
+    "string": "a text",
+    "url": "a text",
+    "integer": "a whole number",
+    "list": "a list",
+    "mapping": "an object",
+    "boolean": "true or false",
+}
+_MAX_ENTRIES: Final = 200
+_MAX_KEY: Final = 200
 
 
 def egress_policy() -> EgressPolicy:
@@ -114,7 +126,7 @@ def check_options(provider: type[Provider], options: Mapping[str, Any]) -> None:
         field = known.get(name)
         if field is None:
             raise Invalid(f"{provider.label} has no option “{name[:60]}”.", code="unknown_field", attr=f"options.{name}")
-        _check_value(field, value)
+        _check_value(field, value, f"options.{name}")
 
 
 def require_options(provider: type[Provider], options: Mapping[str, Any]) -> None:
@@ -123,17 +135,49 @@ def require_options(provider: type[Provider], options: Mapping[str, Any]) -> Non
             raise Invalid(f"{provider.label} needs this.", code="required", attr=f"options.{field.name}")
 
 
-def _check_value(field: CredentialField, value: Any) -> None:
-    attr = f"options.{field.name}"
+def _check_value(field: CredentialField, value: Any, attr: str) -> None:
     if not isinstance(value, _TYPES[field.type]) or (isinstance(value, bool) and field.type != "boolean"):
-        raise Invalid(f"{field.label} must be a {'text' if field.type in {'string', 'url'} else field.type}.", attr=attr)
-    if field.choices and value not in field.choices:
-        raise Invalid(f"{field.label} must be one of {', '.join(field.choices)}.", code="invalid_choice", attr=attr)
+        raise Invalid(f"{field.label} must be {_NAMED.get(field.type, f'a {field.type}')}.", attr=attr)
+    checked: Any = value  # of the field's type now
+    if field.type == "mapping":
+        _check_mapping(field, checked, attr)
+    elif field.type == "list":
+        for position, item in enumerate(checked):
+            _check_choice(field, item, f"{attr}.{position}")
+    else:
+        _check_choice(field, checked, attr)
     if field.type == "url":
         try:
             check_url(str(value), egress_policy())
         except UrlForbidden as error:
             raise Invalid(str(error), code="forbidden_url", attr=attr) from None
+
+
+def _check_choice(field: CredentialField, value: Any, attr: str) -> None:
+    if field.type == "list" and not isinstance(value, str):
+        raise Invalid(f"{field.label} must be a list of texts.", attr=attr)
+    if field.choices and value not in field.choices:
+        raise Invalid(f"{field.label} must be one of {', '.join(field.choices)}.", code="invalid_choice", attr=attr)
+
+
+def _check_mapping(field: CredentialField, value: Mapping[str, Any], attr: str) -> None:
+    """Each value is an object of the field's entries, or a text that stands for the first of them."""
+    if len(value) > _MAX_ENTRIES:
+        raise Invalid(f"{field.label} may have {_MAX_ENTRIES} entries at most.", attr=attr)
+    first, known = field.entries[0], {entry.name: entry for entry in field.entries}
+    for key, entry in value.items():
+        if not key.strip() or len(key) > _MAX_KEY:
+            raise Invalid(f"{field.entry_label or field.label} must be a text of 1 to {_MAX_KEY} characters.", attr=attr)
+        given = {first.name: entry} if isinstance(entry, str) else entry
+        if not isinstance(given, dict):
+            raise Invalid(f"{key} must be a text or an object.", attr=f"{attr}.{key}")
+        for name, item in given.items():
+            if name not in known:
+                raise Invalid(f"{field.label} knows no “{name[:60]}”.", code="unknown_field", attr=f"{attr}.{key}.{name}")
+            _check_value(known[name], item, f"{attr}.{key}.{name}")
+        missing = (each for each in field.entries if each.required and not given.get(each.name))
+        for each in missing:
+            raise Invalid(f"{key} needs this: {each.label}.", code="required", attr=f"{attr}.{key}.{each.name}")
 
 
 def _header_safe(text: str) -> bool:

@@ -34,14 +34,29 @@ def json_schema(fields: Iterable[CredentialField]) -> dict[str, Any]:
 
 
 def _property(field: CredentialField) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string", "format": "uri"} if field.type == "url" else {"type": field.type}
+    schema = _typed(field)
     schema["title"] = field.label
     if field.help:
         schema["description"] = field.help
     if field.default is not None:
         schema["default"] = field.default
-    if field.choices:
-        schema["enum"] = list(field.choices)
     if field.write_only:
         schema["writeOnly"] = True
     return schema
+
+
+def _typed(field: CredentialField) -> dict[str, Any]:
+    choices = {"enum": list(field.choices)} if field.choices else {}
+    match field.type:
+        case "url":
+            return {"type": "string", "format": "uri"}
+        case "list":
+            return {"type": "array", "items": {"type": "string", **choices}, "uniqueItems": True}
+        case "mapping":
+            first = {"type": "string", "minLength": 1, "description": f"Stands for an object with this {field.entries[0].name}."}
+            named = {"propertyNames": {"title": field.entry_label, "minLength": 1}} if field.entry_label else {}
+            return {"type": "object", "additionalProperties": {"anyOf": [first, json_schema(field.entries)]}, **named}
+        case "string" if field.multiline:
+            return {"type": "string", "format": "multiline"}
+        case _:
+            return {"type": field.type, **choices}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -29,12 +30,19 @@ _SOURCES: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
     (
         "azure_openai",
         "Azure OpenAI",
-        {_KEY: "AZURE_OPENAI_API_KEY", _URL: "AZURE_OPENAI_ENDPOINT", "api_version": "AZURE_OPENAI_API_VERSION"},
+        {
+            _KEY: "AZURE_OPENAI_API_KEY",
+            _URL: "AZURE_OPENAI_ENDPOINT",
+            "api_version": "AZURE_OPENAI_API_VERSION",
+            "model": "AZURE_OPENAI_DEPLOYMENT",
+            "other_model": "AZURE_OPENAI_DEPLOYMENT_NAME",
+        },
     ),
     ("ollama", "Ollama", {_URL: "OLLAMA_HOST"}),
 )
 _SUFFIX: Final = " (from the environment)"
 _HERE: Final = "127.0.0.1"
+_DATED: Final = re.compile(r"20\d\d-\d\d-\d\d")
 _OLLAMA_PORT: Final = 11434
 
 
@@ -73,8 +81,10 @@ def _found(variables: Mapping[str, str]) -> Iterator[ConfigFields]:
             fields["api_key"] = Secret(values[_KEY])
         if _URL in values:
             fields["base_url"] = _ollama_url(values[_URL]) if provider_type == "ollama" else values[_URL].rstrip("/")
-        if "api_version" in values:
-            fields["options"] = {"api_version": values["api_version"]}
+        if _DATED.match(values.get("api_version", "")):  # as the classic path has it; the newer one knows no dates
+            fields["options"] = {"api_version": values["api_version"], "api_style": "classic"}
+        if model := values.get("model") or values.get("other_model"):
+            fields["model"] = model
         if provider_type in known:
             yield fields
 

@@ -55,6 +55,7 @@ _CODES: Final[Mapping[str, ErrorClass]] = {
     "tokens_limit_reached": ContextTooLong,
     "model_not_found": ModelNotFound,
     "DeploymentNotFound": ModelNotFound,  # Azure
+    "PermissionDenied": PermissionDenied,  # Azure's 401 for an application without its role
     "model_decommissioned": ModelNotFound,  # Groq
     "content_filter": ContentFiltered,
     "content_policy_violation": ContentFiltered,

@@ -130,3 +130,28 @@ def test_an_ollama_host_that_the_operator_has_not_listed(alice: Person) -> None:
     [imported] = import_env_keys(user=alice.user, variables={"OLLAMA_HOST": "127.0.0.1"})
     assert "ROUTEKIT_PRIVATE_HOSTS" in imported.problem
     assert not UserLLMConfig.objects.exists()
+
+
+AZURE = {"AZURE_OPENAI_API_KEY": "azure-key-0123456789", "AZURE_OPENAI_ENDPOINT": "https://ours.openai.azure.com/"}
+
+
+@pytest.mark.parametrize(
+    ("more", "model", "options"),
+    [
+        ({}, "", {}),
+        ({"AZURE_OPENAI_API_VERSION": "2024-10-21"}, "", {"api_version": "2024-10-21", "api_style": "classic"}),
+        ({"AZURE_OPENAI_API_VERSION": "preview", "AZURE_OPENAI_DEPLOYMENT_NAME": "chat"}, "chat", {}),
+        ({"AZURE_OPENAI_DEPLOYMENT": "chat", "AZURE_OPENAI_DEPLOYMENT_NAME": "other"}, "chat", {}),
+    ],
+)
+def test_an_azure_resource(alice: Person, more: dict[str, str], model: str, options: dict[str, str]) -> None:
+    [imported] = import_env_keys(user=alice.user, variables={**AZURE, **more})
+    config = imported.config
+    assert config is not None, imported.problem
+    assert (config.provider_type, config.base_url) == ("azure_openai", "https://ours.openai.azure.com")
+    assert (config.model, config.options) == (model, options)
+
+
+def test_an_azure_key_without_its_endpoint_is_told(alice: Person) -> None:
+    [imported] = import_env_keys(user=alice.user, variables={"AZURE_OPENAI_API_KEY": "azure-key-0123456789"})
+    assert (imported.config, imported.problem) == (None, "Azure OpenAI needs a base URL.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import urlsplit, urlunsplit
 
 from llmconfig.llm import Capabilities, CredentialField, InvalidRequest, ModelInfo, ProviderError
 from llmconfig.providers.sdk import SDKProvider
@@ -21,8 +22,27 @@ _KEYLESS: Final = "none"
 """The SDK insists on a key; where there is none, its header is left out."""
 
 
+LIMIT: Final = CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer")
+TEMPERATURE: Final = CredentialField("temperature", "Temperature", type="number", help="0 to 2.")
+
+
+def effort_field(*words: str, help: str = "Empty: the model's own default.") -> CredentialField:
+    return CredentialField("reasoning_effort", "Reasoning effort", choices=words, help=help)
+
+
+def key_field(hint: str) -> CredentialField:
+    return CredentialField("api_key", "API key", required=True, write_only=True, help=hint)
+
+
+def address_field(default: str, help: str = "Change it only for a gateway.") -> CredentialField:
+    return CredentialField("base_url", "Base URL", type="url", default=default, help=help)
+
+
 class ChatProvider(SDKProvider):
-    """A vendor of this kind states its facts: slug, label, base URL, fields, options, capabilities."""
+    """A vendor of this kind states its facts: slug, label, base URL, fields, options, capabilities, and its dialect as `codec`.
+
+    A base URL without a path gets that of the vendor's own.
+    """
 
     wire = "openai_chat"
     codec: ClassVar[Wire] = openai_chat
@@ -30,16 +50,12 @@ class ChatProvider(SDKProvider):
     answer_path = "/chat/completions"
     models_path = "/models"
     capabilities = Capabilities(inputs=frozenset({"image"}))
-    options = (
-        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer"),
-        CredentialField("temperature", "Temperature", type="number", help="0 to 2."),
-        CredentialField("reasoning_effort", "Reasoning effort", choices=("low", "medium", "high"), help="For servers that know it."),
-    )
+    options: ClassVar[Sequence[CredentialField]] = (LIMIT, TEMPERATURE, effort_field("low", "medium", "high", help="For servers that know it."))
 
     def _connect(self, http: httpx2.AsyncClient) -> Any:
         client = self._sdk.AsyncOpenAI(
             api_key=self._key.reveal() or _KEYLESS,
-            base_url=self.base_url,
+            base_url=self._api,
             http_client=http,
             max_retries=0,
             timeout=self._sdk.Timeout(None, connect=self._timeouts.connect),
@@ -50,6 +66,16 @@ class ChatProvider(SDKProvider):
         client.organization = client.project = None
         client._custom_headers = {}
         return client
+
+    @property
+    def _api(self) -> str:
+        own = urlsplit(self.default_base_url).path
+        return self.base_url if urlsplit(self.base_url).path.strip("/") else f"{self.base_url.rstrip('/')}{own}"
+
+    def _beside(self, path: str) -> str:
+        """The URL of what a server offers beside its imitation of OpenAI's API, which lies under /v1."""
+        parts = urlsplit(self._api)
+        return urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/').removesuffix('/v1')}{path}", "", ""))
 
     def _call_options(self) -> dict[str, Any]:
         return {} if self._key else {"headers": {"Authorization": self._sdk.Omit()}}
@@ -67,6 +93,6 @@ class ChatProvider(SDKProvider):
             raise InvalidRequest(f"{self._host} has no list of models at this base URL, which often ends in /v1. Name a model to test it.")
         return [await self._try_out(model)]
 
-    def _model_info(self, row: Mapping[str, Any]) -> ModelInfo:
+    def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:
         window = row.get("max_model_len") or row.get("context_length")  # vLLM; OpenRouter
         return ModelInfo(row["id"], text_of(row.get("name")), count(window))

@@ -54,7 +54,9 @@ class Fault:
         if not error:
             message = outer.get("message") or outer.get("error") or outer.get("detail")
             return cls(clean(_sentence(message)), _codes(outer))
-        return cls(clean(_sentence(error.get("message"))), (*_codes(error), *_codes(outer)))
+        behind = _behind(error)
+        message = ": ".join(filter(None, (_sentence(error.get("message")), behind.message)))
+        return cls(clean(message), (*behind.codes, *_codes(error), *_codes(outer)))
 
 
 def read_fault(body: bytes) -> Fault:
@@ -86,8 +88,16 @@ def _codes(error: dict[str, object]) -> tuple[str, ...]:
     return tuple(str(code) for code in found if isinstance(code, (str, int)) and code)
 
 
+def _behind(error: dict[str, object]) -> Fault:
+    """What the provider behind a gateway said, as OpenRouter passes it on: its own message is no more than “Provider returned error”."""
+    raw = optional_object(error.get("metadata")).get("raw")
+    return read_fault(raw.encode("utf-8", "replace")) if isinstance(raw, str) else Fault()
+
+
 def _sentence(message: object) -> str:
-    """The message itself; validation servers send a list of `{"msg": …}` instead."""
+    """The message itself; validation servers send a list of `{"msg": …}` instead, Mistral within an object."""
+    if isinstance(message, dict):
+        message = optional_object(cast("object", message)).get("detail")
     if isinstance(message, list):
         return "; ".join(filter(None, (text_of(item.get("msg")) for item in objects(cast("object", message)))))
     return text_of(message)

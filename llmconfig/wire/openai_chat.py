@@ -67,6 +67,9 @@ class ChatWire:
         return error_from(status, body, headers, label=label)
 
 
+_FAILED: Final = frozenset({"error", "insufficient_system_resource"})  # the latter is DeepSeek's
+
+
 def encode(request: ModelRequest, *, provider: str, dialect: Dialect = PLAIN) -> dict[str, Any]:
     """The JSON body. Raises `InvalidRequest` for media that this wire cannot carry.
 
@@ -298,7 +301,7 @@ class Decoder(StreamDecoder):
             self._end(out)
 
     def _end(self, out: list[StreamEvent]) -> None:
-        if self._stop_reason == "error":
+        if self._stop_reason in _FAILED:
             raise Overloaded(f"{self._label} stopped the answer because of an error.")
         if self._details:
             out.append(BlockData(self._block("thinking"), "thinking", {self._echo: self._details.joined()}))

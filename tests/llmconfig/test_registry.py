@@ -43,3 +43,12 @@ def test_facts_that_forms_derive_from(provider: type[Provider]) -> None:
     assert not any(field.write_only for field in provider.options), "a secret never lies in the options"
     assert all(field.write_only for field in provider.fields if field.name == "api_key")
     assert provider.default_base_url or any(field.name == "base_url" and field.required for field in provider.fields)
+
+
+def test_whoever_names_a_price_list_is_in_it() -> None:
+    from genai_prices.data_snapshot import get_snapshot
+
+    known = {provider.id for provider in get_snapshot().providers}
+    named = {provider.price_list for provider in all_providers() if provider.price_list}
+    assert named <= known
+    assert {"azure", "deepseek", "mistral", "groq", "x-ai", "openrouter", "together"} <= named

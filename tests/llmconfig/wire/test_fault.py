@@ -30,6 +30,18 @@ from llmconfig.wire.fault import MAX_MESSAGE, Fault, clean, read_fault
         ({"detail": "Not Found"}, Fault("Not Found")),
         ({"detail": [{"loc": ["body"], "msg": "field required"}, {"msg": "bad value"}, "odd"]}, Fault("field required; bad value")),
         ({"error": {"message": None, "code": None, "type": ""}}, Fault("")),
+        ({"object": "error", "message": {"detail": [{"msg": "extra"}]}, "type": "invalid"}, Fault("extra", ("invalid",))),  # Mistral
+        (
+            {
+                "error": {
+                    "message": "Provider returned error",
+                    "code": 400,
+                    "metadata": {"raw": '{"error": {"message": "long", "code": "c"}}'},
+                }
+            },
+            Fault("Provider returned error: long", ("c", "400")),
+        ),
+        ({"error": {"message": "no", "metadata": {"raw": {"x": 1}}}}, Fault("no")),
         ("just a string", Fault("just a string")),
         ([], Fault("")),
         (7, Fault("")),

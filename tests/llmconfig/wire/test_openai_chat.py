@@ -298,6 +298,7 @@ class TestDecode:
             (unnamed({"object": "error", "message": "slow", "type": "TooManyRequests", "param": None, "code": 429}), RateLimited),
             (chat_chunk({}, "error") + DONE, Overloaded),
             (chat_chunk({}, "error"), Overloaded),
+            (chat_chunk({}, "insufficient_system_resource") + DONE, Overloaded),
         ],
     )
     def test_a_failure_in_the_stream_raises_and_keeps_what_came(self, failing: bytes, error: type[Exception]) -> None:

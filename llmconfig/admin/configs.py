@@ -10,7 +10,7 @@ from django.contrib import admin
 from llmconfig.llm import Secret
 from llmconfig.models import UserLLMConfig
 from llmconfig.services import kek_problem, update_config_as_operator
-from llmconfig.services.fields import check_base_url, check_options, check_secrets, provider_of
+from llmconfig.services.fields import check_base_url, check_options, check_secrets, credentials_problem, provider_of, secret_fields
 from llmconfig.tenancy.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
+_NEW = "new_"
+
+
+def _secret_input(label: str, *, multiline: bool = False) -> forms.CharField:
+    attributes = {"autocomplete": "new-password"}
+    widget = forms.Textarea(attrs=attributes) if multiline else forms.PasswordInput(render_value=False, attrs=attributes)
+    return forms.CharField(required=False, label=label, widget=widget, help_text="Leave empty to keep the present one.")
+
+
 class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    new_key = forms.CharField(
-        required=False,
-        label="New key",
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
-        help_text="Leave empty to keep the present one.",
-    )
+    new_key = _secret_input("New key")
 
     class Meta:
         model = UserLLMConfig
@@ -32,16 +36,40 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if cleaned.get("new_key") and (problem := kek_problem()):
+        new_key, credentials = Secret(cleaned.get("new_key", "")), self.new_credentials()
+        if (new_key or credentials) and (problem := kek_problem()):
             raise forms.ValidationError(problem)
         try:
             provider = provider_of(self.instance.provider_type)
             check_base_url(provider, cleaned.get("base_url", ""))
-            check_options(provider, cleaned.get("options") or {})
-            check_secrets(provider, Secret(cleaned.get("new_key", "")), {})
+            options = cleaned.get("options") or {}
+            check_options(provider, options)
+            check_secrets(provider, new_key, credentials)
+            lacking = credentials_problem(provider, self._secrets_named(new_key, credentials), options)
+            if lacking and str(lacking.attr).startswith("options."):  # a secret may come later
+                raise lacking
         except ServiceError as error:
             raise forms.ValidationError(error.detail) from None
         return cleaned
+
+    def _secrets_named(self, new_key: Secret, credentials: dict[str, Secret]) -> set[str]:
+        """Those that will be set; the ones besides the key are sealed together, so that all of them count as set."""
+        sealed = _secret_inputs(self.instance) if self.instance.credentials or credentials else {}
+        return {name.removeprefix(_NEW) for name in sealed} | ({"api_key"} if self.instance.api_key or new_key else set())
+
+    def new_credentials(self) -> dict[str, Secret]:
+        """The secrets besides the key that were entered, by their own names."""
+        named = {name.removeprefix(_NEW): text for name, text in self.cleaned_data.items() if name.startswith(_NEW)}
+        return {name: Secret(text) for name, text in named.items() if text and name != "key"}
+
+
+def _secret_inputs(config: UserLLMConfig | None) -> dict[str, forms.CharField]:
+    """Nothing for a provider that is not here any more, or switched off."""
+    try:
+        asked = secret_fields(provider_of(config.provider_type)) if config else ()
+    except ServiceError:
+        return {}
+    return {f"{_NEW}{field.name}": _secret_input(f"New {field.label.lower()}", multiline=field.multiline) for field in asked}
 
 
 @admin.register(UserLLMConfig)
@@ -65,14 +93,18 @@ class UserLLMConfigAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
     actions = ["enable", "disable"]
 
     def get_fields(self, request: HttpRequest, obj: UserLLMConfig | None = None) -> Any:
-        return [*self.readonly_fields, *ConfigForm.Meta.fields, "new_key"]
+        return [*self.readonly_fields, *ConfigForm.Meta.fields, "new_key", *_secret_inputs(obj)]
+
+    def get_form(self, request: HttpRequest, obj: UserLLMConfig | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """With an input for each secret that the config's provider asks for."""
+        return super().get_form(request, obj, change, form=type("ProviderConfigForm", (ConfigForm,), _secret_inputs(obj)), **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # a config is made by its owner, whose it is
 
     def save_model(self, request: HttpRequest, obj: UserLLMConfig, form: Any, change: bool) -> None:
-        changes = {name: form.cleaned_data[name] for name in form.changed_data if name != "new_key"}
-        update_config_as_operator(id=obj.pk, api_key=Secret(form.cleaned_data["new_key"]), **changes)
+        changes = {name: form.cleaned_data[name] for name in form.changed_data if not name.startswith(_NEW)}
+        update_config_as_operator(id=obj.pk, api_key=Secret(form.cleaned_data["new_key"]), credentials=form.new_credentials(), **changes)
         obj.refresh_from_db()
 
     @admin.action(description="Enable the selected configs")

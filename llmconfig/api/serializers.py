@@ -63,6 +63,7 @@ class ConfigSerializer(serializers.ModelSerializer[UserLLMConfig]):
     status = serializers.ChoiceField(choices=ConfigStatus.choices, source="shown_status", read_only=True)
     shared = serializers.BooleanField(read_only=True)
     options = JSONObjectField(read_only=True)
+    has_credentials = serializers.SerializerMethodField(help_text="Whether secrets besides the API key are stored.")
 
     class Meta:
         model = UserLLMConfig
@@ -71,6 +72,7 @@ class ConfigSerializer(serializers.ModelSerializer[UserLLMConfig]):
             "name",
             "provider_type",
             "api_key_hint",
+            "has_credentials",
             "base_url",
             "model",
             "options",
@@ -87,6 +89,9 @@ class ConfigSerializer(serializers.ModelSerializer[UserLLMConfig]):
             "updated_at",
         ]
         read_only_fields = fields
+
+    def get_has_credentials(self, config: UserLLMConfig) -> bool:
+        return bool(config.credentials)
 
     def get_base_url(self, config: UserLLMConfig) -> str:
         return services.effective_base_url(config)
@@ -120,10 +125,14 @@ class CapabilitiesSerializer(serializers.Serializer[Any]):
 
 
 class ProviderSerializer(serializers.Serializer[Any]):
-    """credential_schema and options_schema are JSON Schema; a write-only field is sealed and never shown again."""
+    """credential_schema and options_schema are JSON Schema; a write-only field is sealed and never shown again.
+
+    A form may fold those of one `x-group` together.
+    """
 
     slug = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]  # the stubs reserve the name
+    kind = serializers.ChoiceField(choices=["vendor", "gateway", "self_hosted"], help_text="Who runs the models.")
     is_demo = serializers.BooleanField()
     default_base_url = serializers.CharField(allow_blank=True)
     credential_schema = JSONObjectField()

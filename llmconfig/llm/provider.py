@@ -54,7 +54,7 @@ class CredentialField:
 
     choices: what a text, or each item of a list, may be. multiline: a text of several lines, such as a key file.
     entries: the fields of each value of a mapping; a text in place of a value stands for the first of them. entry_label: what its
-    keys are called.
+    keys are called. group: the heading under which a form folds several fields away.
     """
 
     name: str
@@ -68,6 +68,7 @@ class CredentialField:
     multiline: bool = False
     entries: tuple[CredentialField, ...] = ()
     entry_label: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ class Provider(ABC):
     options: ClassVar[Sequence[CredentialField]] = ()
     capabilities: ClassVar[Capabilities] = Capabilities()
     is_demo: ClassVar[bool] = False
+    kind: ClassVar[Literal["vendor", "gateway", "self_hosted"]] = "vendor"
+    """Who runs the models: whoever made them, somebody else, or the organization itself. Lists of providers are grouped by it."""
     price_list: ClassVar[str] = ""
     """Who this is in genai-prices; empty where only the base URL can tell."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from llmconfig.providers.codec import Decoder, Wire
 
 _V1, _V1_CHAT, _CLASSIC = _STYLES = ("v1", "v1_chat", "classic")
+_ENTRA: Final = "Entra ID in place of a key"
 _KINDS: Final = ("image", "document", "audio")
 _TRIAL_TOKENS: Final = 512
 """Chat answers 400 where a model's reasoning alone takes more than the limit."""
@@ -72,6 +73,7 @@ class AzureOpenAIProvider(SDKProvider):
 
     slug = "azure_openai"
     label = "Azure OpenAI"
+    kind = "gateway"
     wire = "openai_responses"
     codec: ClassVar[Wire] = _EitherWire()
     sdk = "openai"
@@ -81,12 +83,12 @@ class AzureOpenAIProvider(SDKProvider):
     capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image", "document"}))
     fields = (
         CredentialField("base_url", "Endpoint", type="url", required=True, help="Such as https://our-resource.openai.azure.com."),
-        CredentialField("api_key", "API key", write_only=True, help="One of the resource's two keys. Or leave it empty and use Entra ID."),
-        CredentialField("tenant_id", "Tenant ID", help="Of Entra ID, in place of a key."),
-        CredentialField("client_id", "Client ID", help="The application that may use the resource, as “Cognitive Services OpenAI User”."),
-        CredentialField("client_secret", "Client secret", write_only=True, help="Of that application."),
+        CredentialField("api_key", "API key", write_only=True, help="One of the resource's two; or leave it empty and use Entra ID."),
+        CredentialField("tenant_id", "Tenant ID", group=_ENTRA),
+        CredentialField("client_id", "Client ID", group=_ENTRA, help="An application with the role “Cognitive Services OpenAI User”."),
+        CredentialField("client_secret", "Client secret", write_only=True, group=_ENTRA),
         CredentialField(
-            "authority", "Sign-in address", type="url", default=AUTHORITY, help="Of Entra ID; another one in a sovereign cloud."
+            "authority", "Sign-in address", type="url", default=AUTHORITY, group=_ENTRA, help="Another one in a sovereign cloud."
         ),
         CredentialField(
             "api_style",

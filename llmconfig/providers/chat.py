@@ -50,7 +50,11 @@ class ChatProvider(SDKProvider):
     answer_path = "/chat/completions"
     models_path = "/models"
     capabilities = Capabilities(inputs=frozenset({"image"}))
-    options: ClassVar[Sequence[CredentialField]] = (LIMIT, TEMPERATURE, effort_field("low", "medium", "high", help="For servers that know it."))
+    options: ClassVar[Sequence[CredentialField]] = (
+        LIMIT,
+        TEMPERATURE,
+        effort_field("low", "medium", "high", help="For servers that know it."),
+    )
 
     def _connect(self, http: httpx2.AsyncClient) -> Any:
         client = self._sdk.AsyncOpenAI(

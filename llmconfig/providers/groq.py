@@ -39,6 +39,7 @@ def _asks(request: ModelRequest) -> Mapping[str, Any]:
 class GroqProvider(ChatProvider):
     slug = "groq"
     label = "Groq"
+    kind = "gateway"
     codec: ClassVar[Wire] = ChatWire(Dialect(asks=_asks))
     default_base_url = "https://api.groq.com/openai/v1"
     price_list = "groq"

@@ -34,6 +34,7 @@ def _asks(request: ModelRequest) -> Mapping[str, Any]:
 class LlamaCppProvider(ChatProvider):
     slug = "llama_cpp"
     label = "llama.cpp"
+    kind = "self_hosted"
     codec: ClassVar[Wire] = ChatWire(Dialect(asks=_asks))
     default_base_url = "http://127.0.0.1:8080/v1"
     capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image", "audio"}))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class LMStudioProvider(ChatProvider):
     slug = "lm_studio"
     label = "LM Studio"
+    kind = "self_hosted"
     default_base_url = "http://127.0.0.1:1234/v1"
     capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image"}))
     fields = (

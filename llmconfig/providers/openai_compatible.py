@@ -9,6 +9,7 @@ from llmconfig.providers.chat import ChatProvider
 class OpenAICompatibleProvider(ChatProvider):
     slug = "openai_compatible"
     label = "OpenAI-compatible server"
+    kind = "self_hosted"
     fields = (
         CredentialField(
             "base_url", "Base URL", type="url", required=True, help="Where /chat/completions lies, such as https://llm.example.com/v1."

@@ -37,6 +37,7 @@ def _asks(request: ModelRequest) -> Mapping[str, Any]:
 class OpenRouterProvider(ChatProvider):
     slug = "openrouter"
     label = "OpenRouter"
+    kind = "gateway"
     codec: ClassVar[Wire] = ChatWire(Dialect(asks=_asks, echo="reasoning_details"))
     default_base_url = "https://openrouter.ai/api/v1"
     price_list = "openrouter"

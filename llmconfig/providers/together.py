@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class TogetherProvider(ChatProvider):
     slug = "together"
     label = "Together AI"
+    kind = "gateway"
     default_base_url = "https://api.together.xyz/v1"
     price_list = "together"
     capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image"}))

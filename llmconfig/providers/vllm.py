@@ -33,6 +33,7 @@ def _asks(request: ModelRequest) -> Mapping[str, Any]:
 class VLLMProvider(ChatProvider):
     slug = "vllm"
     label = "vLLM"
+    kind = "self_hosted"
     codec: ClassVar[Wire] = ChatWire(Dialect(asks=_asks))
     default_base_url = "http://127.0.0.1:8000/v1"
     capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image", "audio"}))

@@ -15,6 +15,7 @@ def provider_row(provider: type[Provider]) -> dict[str, Any]:
     return {
         "slug": provider.slug,
         "label": provider.label,
+        "kind": provider.kind,
         "is_demo": provider.is_demo,
         "default_base_url": provider.default_base_url,
         "credential_schema": json_schema(provider.fields),
@@ -42,6 +43,8 @@ def _property(field: CredentialField) -> dict[str, Any]:
         schema["default"] = field.default
     if field.write_only:
         schema["writeOnly"] = True
+    if field.group:
+        schema["x-group"] = field.group
     return schema
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -140,3 +141,43 @@ def test_lists_take_a_fixed_number_of_queries(
     for page in PAGES:
         with django_assert_max_num_queries(8):
             operator.get(page)
+
+
+APPLICATION = {"tenant_id": "tenant-1", "client_id": "client-1"}
+
+
+@pytest.fixture
+def applied(alice: Person) -> UserLLMConfig:
+    return services.create_config(
+        caller=alice.caller,
+        provider_type="azure_openai",
+        base_url="https://ours.openai.azure.com",
+        credentials={"client_secret": Secret(CANARY)},
+        options=APPLICATION,
+    )
+
+
+def test_the_other_secrets_of_a_provider_have_inputs_too(operator: Client, applied: UserLLMConfig) -> None:
+    url = f"{CONFIGS}{applied.pk}/change/"
+    shown = operator.get(url).content.decode()
+    assert 'name="new_client_secret"' in shown
+    assert CANARY not in shown
+    same = {"base_url": applied.base_url, "options": json.dumps(APPLICATION)}
+    answer = operator.post(url, form(applied, **same, new_client_secret=NEXT_CANARY), follow=True)
+    assert NEXT_CANARY not in answer.content.decode()
+    applied.refresh_from_db()
+    assert (applied.secret_version, applied.status) == (2, "untested")
+    assert services.open_credentials(applied).secrets["client_secret"].reveal() == NEXT_CANARY
+
+
+@pytest.mark.parametrize("options", [{}, {"tenant_id": "tenant-1"}, {**APPLICATION, "deployments": {"a": 5}}])
+def test_half_of_an_application_is_refused(operator: Client, applied: UserLLMConfig, options: dict[str, object]) -> None:
+    changed = {"base_url": applied.base_url, "options": json.dumps(options)}
+    assert "errornote" in operator.post(f"{CONFIGS}{applied.pk}/change/", form(applied, **changed)).content.decode()
+    applied.refresh_from_db()
+    assert applied.options == APPLICATION
+
+
+def test_a_config_of_a_provider_that_is_gone_still_opens(operator: Client, config: UserLLMConfig) -> None:
+    UserLLMConfig.objects.update(provider_type="gone")
+    assert operator.get(f"{CONFIGS}{config.pk}/change/").status_code == 200

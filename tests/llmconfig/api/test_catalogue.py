@@ -20,7 +20,7 @@ def test_providers(alice: Person) -> None:
     assert {"anthropic", "openai", "openai_compatible"} <= rows.keys()
     assert "demo" not in rows
     anthropic = rows["anthropic"]
-    assert set(anthropic) == {"slug", "label", "is_demo", "default_base_url", "credential_schema", "options_schema", "capabilities"}
+    assert set(anthropic) == {"slug", "label", "kind", "is_demo", "default_base_url", "credential_schema", "options_schema", "capabilities"}
     assert anthropic["credential_schema"]["properties"]["api_key"]["writeOnly"] is True
     assert anthropic["credential_schema"]["required"] == ["api_key"]
     assert anthropic["capabilities"]["tools"] is True

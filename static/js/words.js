@@ -42,6 +42,6 @@ const MARKS = { anthropic: "A", openai: "O", azure_openai: "Az", gemini: "G", ol
 
 /** The square that marks a provider in lists and messages. */
 export function providerMark(slug, small = false) {
-  const text = MARKS[slug] ?? (slug?.slice(0, 1).toUpperCase() || "?");
+  const text = MARKS[slug] ?? (slug ? slug[0].toUpperCase() + slug.slice(1, 2) : "?");
   return h("span", { class: small ? "mark small" : "mark", dataset: { provider: slug ?? "" }, "aria-hidden": "true" }, text);
 }

@@ -4,7 +4,16 @@ import { h, icon } from "../dom.js";
 
 let counter = 0;
 
-const controlIn = (field) => field.querySelector("input:not([hidden]), select, textarea");
+/** The field of `attr`, or of the nearest object that holds it. */
+function fieldOf(form, attr) {
+  for (let name = attr; name; name = name.slice(0, Math.max(name.lastIndexOf("."), 0))) {
+    const field = form.querySelector(`[data-field="${CSS.escape(name)}"]`);
+    if (field) return field;
+  }
+  return null;
+}
+
+const controlIn = (field) => field.querySelector("input:not([hidden]), select, textarea, button");
 
 function describe(control, id, on) {
   const ids = new Set((control.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean));
@@ -31,7 +40,7 @@ export function showErrors(form, error) {
   const rest = [];
   let first = null;
   for (const { attr, detail } of error.errors) {
-    const field = attr && (form.querySelector(`[data-field="${CSS.escape(attr)}"]`) ?? form.querySelector(`[data-field="${CSS.escape(attr.split(".")[0])}"]`));
+    const field = attr && fieldOf(form, attr);
     const control = field && !field.hidden && controlIn(field);
     if (!control) {
       rest.push(attr ? `${attr}: ${detail}` : detail);
@@ -41,7 +50,7 @@ export function showErrors(form, error) {
     control.setAttribute("aria-invalid", "true");
     describe(control, id, true);
     field.append(h("p", { class: "error", id, role: "alert" }, icon("circle-alert"), ` ${detail}`));
-    field.closest("details")?.setAttribute("open", "");
+    for (let around = field.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
     first ??= control;
   }
   first?.focus();

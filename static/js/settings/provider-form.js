@@ -1,14 +1,27 @@
 // The form that adds or changes a provider config: its fields come from the provider's schemas, its test runs before anything is saved.
 
 import { ApiError, get, newKey, patch, post } from "../api.js";
-import { $, busy, h, note, ready } from "../dom.js";
+import { $, busy, note, ready } from "../dom.js";
 import { clearErrors, showErrors } from "./field-errors.js";
 import { createModelField } from "./model-field.js";
+import { fillProviders } from "./provider-select.js";
 import { schemaFields } from "./schema-fields.js";
 import { asking, resultNote } from "./test-result.js";
 
 const OWN_INPUTS = ["api_key", "base_url", "name", "model"];
 const KEY_HINT = "Sealed when saved. Only its last four characters are ever shown again.";
+
+/** Whose address has no default is asked for it ahead of the key. */
+const asksAddressFirst = (asks) => {
+  const names = Object.keys(asks?.properties ?? {});
+  return names.includes("base_url") && names.indexOf("base_url") < names.indexOf("api_key");
+};
+
+/** Off and unset are one to a form. */
+function differs(one, other) {
+  const names = new Set([...Object.keys(one ?? {}), ...Object.keys(other ?? {})]);
+  return [...names].some((name) => JSON.stringify(one?.[name] || null) !== JSON.stringify(other?.[name] || null));
+}
 
 export function createProviderForm({ providers, listedModels, onSaved }) {
   const form = $("#add");
@@ -29,11 +42,13 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
   function showSchemaFields() {
     const { credential_schema: asks, options_schema: offers, label } = kind();
     const secrets = Object.keys(asks?.properties ?? {}).filter((property) => !OWN_INPUTS.includes(property));
-    credentials = schemaFields(asks ?? { properties: {} }, secrets, { prefix: "credentials" });
+    const prefix = (property) => (asks.properties[property].writeOnly ? "credentials" : "options");
+    const stored = Boolean(editing?.has_credentials);
+    credentials = schemaFields(asks ?? { properties: {} }, secrets, { prefix, values: editing?.options ?? {}, stored });
     $("#credential-fields").replaceChildren(...credentials.nodes);
     $("#credential-fields").hidden = !secrets.length;
     const names = Object.keys(offers?.properties ?? {});
-    options = schemaFields(offers ?? { properties: {} }, names, { prefix: "options", values: editing?.options ?? {} });
+    options = schemaFields(offers ?? { properties: {} }, names, { prefix: () => "options", values: editing?.options ?? {} });
     $("#option-fields").replaceChildren(...options.nodes);
     $("#options").hidden = !names.length;
     $("#options-title").textContent = `Options for ${label}`;
@@ -42,8 +57,12 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
   function showProvider() {
     const { slug, label, is_demo: isDemo, default_base_url: defaultBase, credential_schema: asks } = kind();
     const has = (property) => Boolean(asks?.properties?.[property]);
-    form.querySelector('[data-field="api_key"]').hidden = !has("api_key");
-    form.querySelector('[data-field="base_url"]').hidden = isDemo || !(has("base_url") || defaultBase);
+    const keyField = form.querySelector('[data-field="api_key"]');
+    const baseField = form.querySelector('[data-field="base_url"]');
+    keyField.hidden = !has("api_key");
+    baseField.hidden = isDemo || !(has("base_url") || defaultBase);
+    if (asksAddressFirst(asks)) keyField.before(baseField);
+    else $("#credential-fields").after(baseField);
     $("#demo-note").hidden = !isDemo;
     if (!named && !editing) name.value = label;
     key.value = "";
@@ -52,6 +71,7 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
     const help = asks?.properties?.api_key?.description;
     $("#key-hint").textContent = editing?.api_key_hint ? "Leave it empty to keep the stored key." : [help, KEY_HINT].filter(Boolean).join(" ");
     base.value = editing ? (editing.base_url ?? "") : (defaultBase ?? "");
+    baseField.querySelector("label").textContent = asks?.properties?.base_url?.title ?? "Base URL";
     base.placeholder = asks?.properties?.base_url?.description ?? "";
     $("#base-hint").textContent = editing ? "Naming another host clears the key." : "Naming another host later clears the key.";
     $("#fetch-models").setAttribute("aria-label", `Fetch models from ${label} again`);
@@ -84,7 +104,15 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
     return fields;
   }
 
-  const changed = (fields) => ["model", "base_url", "name"].some((field) => fields[field] !== undefined && fields[field] !== (editing[field] ?? ""));
+  const changed = (fields) => ["model", "base_url", "name"].some((field) => fields[field] !== undefined && fields[field] !== (editing[field] ?? "")) || differs(fields.options, editing.options);
+
+  /** What the form itself sees, before anything is sent. */
+  function accepted() {
+    clearErrors(form);
+    const errors = [...credentials.problems(), ...options.problems()];
+    if (errors.length) fail(new ApiError(400, errors));
+    return !errors.length;
+  }
 
   /** A stored key cannot be read back: without a new one, the saved config is tested as it stands. */
   function testBody() {
@@ -100,7 +128,7 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
   }
 
   async function test() {
-    clearErrors(form);
+    if (!accepted()) return;
     const { label } = kind();
     const { request, extra } = testBody();
     result.replaceChildren(asking(label, request.base_url ?? base.value));
@@ -117,7 +145,7 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
   }
 
   async function save() {
-    clearErrors(form);
+    if (!accepted()) return;
     const fields = body();
     try {
       const saved = editing
@@ -131,7 +159,7 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
     }
   }
 
-  select.replaceChildren(...providers.map((provider) => h("option", { value: provider.slug }, provider.is_demo ? `${provider.label} (demo)` : provider.label)));
+  fillProviders(select, providers);
   select.addEventListener("change", showProvider);
   name.addEventListener("input", () => (named = name.value.trim() !== ""));
   for (const id of ["#test", "#fetch-models"]) $(id).addEventListener("click", (event) => busy(event.currentTarget, test));

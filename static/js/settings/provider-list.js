@@ -12,6 +12,9 @@ const ADVICE = {
   quota_exhausted: "The provider has no credit or quota left for this key. Add some there, then test again.",
 };
 
+/** Whether an API key is all that this provider may ask for; what else there is has its place in the form. */
+const asksKeyAlone = (kind) => Object.entries(kind?.credential_schema?.properties ?? {}).every(([name, { writeOnly }]) => name === "api_key" || !writeOnly);
+
 const wantsKey = (config) => config.is_enabled && WANTS_KEY.includes(config.status);
 
 function rotateForm(config, rotate) {
@@ -29,15 +32,20 @@ function rotateForm(config, rotate) {
 function meta(config, kind) {
   if (kind?.is_demo) return ["Answers by rule, calls the demo service’s real tools, costs nothing"];
   const ownHost = config.base_url && config.base_url !== kind?.default_base_url ? host(config.base_url) : null;
-  const key = config.api_key_hint ? h("span", { class: "mono" }, config.api_key_hint) : "no key";
+  const key = config.api_key_hint ? h("span", { class: "mono" }, config.api_key_hint) : config.has_credentials ? "own credentials" : "no key";
   return [kind?.label ?? config.provider_type, key, config.model, ownHost].filter(Boolean);
 }
 
-function trouble(config, actions) {
+function keyForm(config, kind, actions) {
+  if (asksKeyAlone(kind)) return rotateForm(config, actions.rotate);
+  return h("div", { class: "row" }, button("Change its credentials", { class: "small", on: { click: () => actions.edit(config) } }, "key-round"));
+}
+
+function trouble(config, kind, actions) {
   if (!config.is_enabled || !ADVICE[config.status]) return null;
   const warn = config.status === "quota_exhausted";
   const text = config.status_detail || ADVICE[config.status];
-  return note(warn ? "warn" : "bad", warn ? "triangle-alert" : "circle-alert", text, wantsKey(config) && rotateForm(config, actions.rotate));
+  return note(warn ? "warn" : "bad", warn ? "triangle-alert" : "circle-alert", text, wantsKey(config) && keyForm(config, kind, actions));
 }
 
 /** A row. `actions`: test, edit, rotate, toggle, discard; each takes the config. `result` is a test's note, shown in place. */
@@ -46,7 +54,7 @@ export function providerRow(config, kind, actions, result) {
   const item = (text, iconName, work, danger = false) => button(text, { class: danger ? "danger" : null, on: { click: work } }, iconName);
   const when = config.last_tested_at ? ago(config.last_tested_at) : `added ${ago(config.created_at)}`;
   const speed = config.last_latency_ms != null && config.status === "valid" ? `, ${config.last_latency_ms} ms` : "";
-  const shown = result ?? trouble(config, actions);
+  const shown = result ?? trouble(config, kind, actions);
   const space = h("div", { role: "status", class: shown?.className });
   const row = h(
     "li",
@@ -66,7 +74,7 @@ export function providerRow(config, kind, actions, result) {
       moreMenu(`More for ${config.name}`, [
         item("Test connection", "activity", () => actions.test(config)),
         item("Edit", "pencil", () => actions.edit(config)),
-        !isDemo && item("Rotate key", "rotate-cw", () => askKey()),
+        !isDemo && item("Rotate key", "rotate-cw", () => (asksKeyAlone(kind) ? askKey() : actions.edit(config))),
         item(config.is_enabled ? "Disable" : "Enable", config.is_enabled ? "pause" : "check", () => actions.toggle(config)),
         h("hr"),
         item("Delete", "trash-2", () => actions.discard(config), true),
@@ -75,7 +83,7 @@ export function providerRow(config, kind, actions, result) {
     space,
   );
   if (shown) space.append(...shown.childNodes);
-  if (result && wantsKey(config)) space.lastElementChild.append(rotateForm(config, actions.rotate));
+  if (result && wantsKey(config)) space.lastElementChild.append(keyForm(config, kind, actions));
 
   function askKey() {
     const form = rotateForm(config, actions.rotate);

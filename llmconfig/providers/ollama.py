@@ -87,6 +87,7 @@ class _Facts:
 class OllamaProvider(PlainProvider):
     slug = "ollama"
     label = "Ollama"
+    kind = "self_hosted"
     wire = "ollama"
     codec: ClassVar[Wire] = ollama
     default_base_url = "http://127.0.0.1:11434"

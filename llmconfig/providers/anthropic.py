@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote
 
-from llmconfig.llm import Capabilities, CredentialField, ModelInfo
+from llmconfig.llm import Capabilities, CredentialField, ModelInfo, Timeouts
+from llmconfig.net import EgressPolicy
 from llmconfig.providers.sdk import SDKProvider
+from llmconfig.providers.uploads import LIFETIME_S, MediaLimits, Uploads
 from llmconfig.wire import anthropic_messages
 from llmconfig.wire.decoding import count, text_of
 
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from llmconfig.llm import Credentials
     from llmconfig.providers.codec import Wire
+
+LIMITS: Final = MediaLimits(inline_total=24_000_000, each={"image": 10_000_000, "document": 500_000_000})
+"""A request may have 32 MB, text and tools included; an image 10 MB; a stored file 500 MB."""
 
 
 class AnthropicProvider(SDKProvider):
@@ -38,6 +44,16 @@ class AnthropicProvider(SDKProvider):
         CredentialField("thinking_budget", "Thinking budget (tokens)", type="integer", help="Empty: no extended thinking. At least 1024."),
         CredentialField("reasoning_effort", "Effort", choices=("low", "medium", "high", "xhigh", "max"), help="Not every model takes it."),
     )
+
+    def __init__(self, credentials: Credentials, *, egress: EgressPolicy = EgressPolicy(), timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  frozen values
+        super().__init__(credentials, egress=egress, timeouts=timeouts)
+        self._uploads = Uploads(
+            lambda part: self._upload("/v1/files", part, expires_in_seconds=str(LIFETIME_S)),
+            lambda name: self._remove(f"/v1/files/{quote(name, safe='')}"),
+            limits=LIMITS,
+            carries=anthropic_messages.carries,
+            label=self.label,
+        )
 
     def _connect(self, http: httpx2.AsyncClient) -> Any:
         client = self._sdk.AsyncAnthropic(

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from llmconfig.llm import Credentials, StreamEvent
     from llmconfig.providers.codec import Decoder, Wire
+    from llmconfig.providers.uploads import Uploads
 
 T = TypeVar("T")
 Piece: TypeAlias = "bytes | Document | None"
@@ -69,6 +70,7 @@ class StreamingProvider(Provider):
         self._options = dict(credentials.options)
         self.base_url = credentials.base_url or self.default_base_url
         self._http = net.build_client(egress, timeouts=timeouts)
+        self._uploads: Uploads | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.base_url}>"
@@ -87,7 +89,7 @@ class StreamingProvider(Provider):
 
     async def _prepared(self, request: ModelRequest) -> ModelRequest:
         """Before it is encoded: large media are uploaded here where the provider has a place for them. Raises a `ProviderError`."""
-        return request
+        return request if self._uploads is None else await self._uploads.placed(request)
 
     @abstractmethod
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:
@@ -103,6 +105,8 @@ class StreamingProvider(Provider):
         return await self._including(model, await self.list_models())
 
     async def aclose(self) -> None:
+        if self._uploads is not None:
+            await self._uploads.aclose()
         await self._http.aclose()
 
     def _listed(self, page: Mapping[str, Any]) -> list[ModelInfo]:
@@ -138,7 +142,7 @@ class StreamingProvider(Provider):
         clock = asyncio.get_running_loop().time
         due = clock() + self._timeouts.first_token
         waiting, whole, ended = True, False, False
-        response = await self._send(request)
+        response = await self._sent(request)
         patience = Patience()
         try:
             if (limits := limits_from(response.headers)) is not None:
@@ -199,6 +203,15 @@ class StreamingProvider(Provider):
         except ProviderError as error:
             failure = scrubbed(error, *self._secrets.values())
         raise failure
+
+    async def _sent(self, request: ModelRequest) -> httpx2.Response:
+        """What the provider has lost of earlier uploads is uploaded anew, once."""
+        try:
+            return await self._send(request)
+        except ProviderError as error:
+            if self._uploads is None or not self._uploads.lost(request, error):
+                raise
+        return await self._send(await self._prepared(request))
 
     async def _send(self, request: ModelRequest) -> httpx2.Response:
         body = self.codec.encode(request, provider=self.slug)

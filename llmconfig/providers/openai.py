@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from llmconfig.llm import Capabilities, CredentialField, ModelInfo
+from llmconfig.llm import Capabilities, CredentialField, ModelInfo, Timeouts
+from llmconfig.net import EgressPolicy
 from llmconfig.providers.sdk import SDKProvider
+from llmconfig.providers.uploads import LIFETIME_S, MediaLimits, Uploads
 from llmconfig.wire import openai_responses
 
 if TYPE_CHECKING:
@@ -14,8 +16,11 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from llmconfig.llm import Credentials, Media
     from llmconfig.providers.codec import Wire
 
+LIMITS: Final = MediaLimits(inline_total=24_000_000, each={"image": 50_000_000, "document": 50_000_000})
+"""All that is inline may have 50 MB together, and so may one file. Less is sent inline: it goes again with each step."""
 _NOT_CHAT: Final = (
     *("audio", "babbage", "dall-e", "davinci", "embedding", "image", "instruct"),
     *("moderation", "realtime", "sora", "transcribe", "tts", "whisper"),
@@ -55,6 +60,20 @@ class OpenAIProvider(SDKProvider):
         ),
         CredentialField("temperature", "Temperature", type="number", help="0 to 2. Reasoning models refuse it."),
     )
+
+    def __init__(self, credentials: Credentials, *, egress: EgressPolicy = EgressPolicy(), timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  frozen values
+        super().__init__(credentials, egress=egress, timeouts=timeouts)
+        self._uploads = Uploads(
+            self._store,
+            lambda name: self._remove(f"/files/{quote(name, safe='')}"),
+            limits=LIMITS,
+            carries=openai_responses.carries,
+            label=self.label,
+        )
+
+    async def _store(self, part: Media) -> str:
+        purpose = "vision" if part.kind == "image" else "user_data"
+        return await self._upload("/files", part, purpose=purpose, expires_after={"anchor": "created_at", "seconds": LIFETIME_S})
 
     def _connect(self, http: httpx2.AsyncClient) -> Any:
         client = self._sdk.AsyncOpenAI(

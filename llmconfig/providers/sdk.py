@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from llmconfig.llm import Timeouts
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.base import StreamingProvider
+from llmconfig.providers.bodies import read_document
+from llmconfig.wire.decoding import text_of
+from llmconfig.wire.encoding import media_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx2
 
-    from llmconfig.llm import Credentials
+    from llmconfig.llm import Credentials, Media
+
+SLOWEST_UPLOAD: Final = 250_000
+"""Bytes a second below which an upload has failed."""
 
 
 class SDKProvider(StreamingProvider):
@@ -49,6 +55,34 @@ class SDKProvider(StreamingProvider):
         call = self._client.get(path, **how) if method == "GET" else self._client.post(path, body=body, **how)
         response: httpx2.Response = await call
         return response
+
+    async def _upload(self, path: str, part: Media, **fields: Any) -> str:
+        """Post the bytes as a form with these fields beside them: the provider's id of the file. Raises a `ProviderError`."""
+        patience = self._timeouts.first_token + len(part.data) / SLOWEST_UPLOAD
+        answer = await self._guarded(self._posted(path, part, fields), patience)
+        name = text_of(answer.get("id")) if isinstance(answer, dict) else ""
+        if not name:
+            raise self._not_an_api()
+        return name
+
+    async def _posted(self, path: str, part: Media, fields: dict[str, Any]) -> object:
+        response_type = import_module("httpx2").Response
+        named = part.name or f"{part.kind}.{media_type(part).rpartition('/')[2]}"
+        return await read_document(
+            await self._client.post(
+                path,
+                body=fields,
+                files=[("file", (named, part.data, media_type(part)))],
+                options={"headers": {"Content-Type": "multipart/form-data"}},
+                cast_to=response_type,
+                stream=True,
+                stream_cls=self._sdk.AsyncStream[Any],
+            )
+        )
+
+    async def _remove(self, path: str) -> None:
+        """Raises a `ProviderError`."""
+        await self._guarded(self._client.delete(path, cast_to=import_module("httpx2").Response), self._timeouts.idle)
 
     def _refusal(self, error: Exception) -> httpx2.Response | None:
         status_error: type[Exception] = self._sdk.APIStatusError

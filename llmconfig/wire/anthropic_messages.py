@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from llmconfig.llm import ModelRequest, Part, StreamEvent
 
-__all__ = ["Decoder", "encode", "error_from"]
+__all__ = ["Decoder", "carries", "encode", "error_from"]
 
 DEFAULT_MAX_TOKENS: Final = 8192
 _IMAGES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
@@ -57,9 +57,7 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
 
     Three cache breakpoints: the system text, the tools and the last user turn, so that each step of a run reads what the last one wrote.
     """
-    history = repair(
-        request.messages, provider=provider, model=request.model, seals=_SEALS, carries=lambda part: takes(request, part) and _carries(part)
-    )
+    history = repair(request.messages, provider=provider, model=request.model, seals=_SEALS, carries=lambda part: carries(request, part))
     names = ToolNames(request)
     thinking = _thinking(request, history)
     body: dict[str, Any] = {
@@ -155,12 +153,15 @@ def _result_part(part: Text | Media) -> dict[str, Any]:
     return _media(part) if isinstance(part, Media) else {"type": "text", "text": part.text}
 
 
-def _carries(part: Media) -> bool:
+def carries(request: ModelRequest, part: Media) -> bool:
     kind = media_type(part)
-    return (part.kind == "image" and kind in _IMAGES) or (part.kind == "document" and kind == PDF)
+    known = kind in _IMAGES if part.kind == "image" else part.kind == "document" and kind == PDF
+    return known and takes(request, part)
 
 
 def _media(part: Media) -> dict[str, Any]:
+    if part.uploaded:
+        return {"type": part.kind, "source": {"type": "file", "file_id": part.uploaded}}
     return {"type": part.kind, "source": {"type": "base64", "media_type": media_type(part), "data": base64_text(part)}}
 
 

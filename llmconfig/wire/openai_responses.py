@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from llmconfig.llm import Message, ModelRequest, Part, StreamEvent
 
-__all__ = ["Decoder", "encode", "error_from"]
+__all__ = ["Decoder", "carries", "encode", "error_from"]
 
 ENCRYPTED_REASONING: Final = "reasoning.encrypted_content"
 _SEALS: Final = frozenset({"encrypted_content"})
@@ -57,9 +57,7 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
 
     The option `encrypted_reasoning` says whether the model can seal its reasoning, for a deployment whose name hides which model it is.
     """
-    history = repair(
-        request.messages, provider=provider, model=request.model, seals=_SEALS, carries=lambda part: takes(request, part) and _carries(part)
-    )
+    history = repair(request.messages, provider=provider, model=request.model, seals=_SEALS, carries=lambda part: carries(request, part))
     names = ToolNames(request)
     body: dict[str, Any] = {"model": request.model, "stream": True, "store": False}
     stated = request.options.get("encrypted_reasoning")
@@ -133,14 +131,20 @@ def _content(part: Part) -> dict[str, Any]:
     return {"type": "input_text", "text": part.text if isinstance(part, Text) else ""}
 
 
-def _carries(part: Media) -> bool:
-    return part.kind == "image" or (part.kind == "document" and media_type(part) == PDF)
+def carries(request: ModelRequest, part: Media) -> bool:
+    return (part.kind == "image" or (part.kind == "document" and media_type(part) == PDF)) and takes(request, part)
 
 
 def _media(part: Media) -> dict[str, Any]:
+    if part.uploaded:
+        return {"type": "input_file", "file_id": part.uploaded} if part.kind == "document" else _picture(file_id=part.uploaded)
     if part.kind == "image":
-        return {"type": "input_image", "detail": "auto", "image_url": data_url(part)}
+        return _picture(image_url=data_url(part))
     return {"type": "input_file", "filename": part.name or "document.pdf", "file_data": data_url(part)}
+
+
+def _picture(**source: str) -> dict[str, Any]:
+    return {"type": "input_image", "detail": "auto", **source}
 
 
 class Decoder(StreamDecoder):

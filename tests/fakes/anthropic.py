@@ -34,7 +34,22 @@ class FakeAnthropic(FakeVendor):
     default_models = ("claude-sonnet-4-5", "claude-haiku-4-5")
 
     def routes(self) -> Iterable[web.RouteDef]:
-        return (web.post("/v1/messages", self.answer), web.get("/v1/models", self.list_models), web.get("/v1/models/{id}", self.get_model))
+        return (
+            web.post("/v1/messages", self.answer),
+            web.get("/v1/models", self.list_models),
+            web.get("/v1/models/{id}", self.get_model),
+            web.post("/v1/files", self.upload),
+            web.delete("/v1/files/{id}", self.removed),
+        )
+
+    async def upload(self, request: web.Request) -> web.Response:
+        stored = await self.stored(request, named="file_fake")
+        if isinstance(stored, web.Response):
+            return stored
+        name, fields = stored
+        size = len(self.files[name][1])
+        row = {"type": "file", "id": name, "filename": fields["filename"], "mime_type": fields["content-type"], "size_bytes": size}
+        return web.json_response({**row, "created_at": "2026-01-01T00:00:00Z", "downloadable": False, "expires_at": None})
 
     def error_body(self, status: int, message: str) -> dict[str, Any]:
         kind = _ERROR_TYPES.get(status, "api_error")

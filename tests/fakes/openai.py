@@ -34,7 +34,17 @@ class FakeOpenAI(FakeVendor):
             web.post("/v1/chat/completions", self.answer),
             web.get("/v1/models", self.list_models),
             web.get("/v1/models/{id}", self.get_model),
+            web.post("/v1/files", self.upload),
+            web.delete("/v1/files/{id}", self.removed),
         )
+
+    async def upload(self, request: web.Request) -> web.Response:
+        stored = await self.stored(request, named="file-fake")
+        if isinstance(stored, web.Response):
+            return stored
+        name, fields = stored
+        row = {"id": name, "object": "file", "bytes": len(self.files[name][1]), "created_at": CREATED, "filename": fields["filename"]}
+        return web.json_response({**row, "purpose": fields["purpose"], "status": "processed", "expires_at": None})
 
     def error_body(self, status: int, message: str) -> dict[str, Any]:
         kind = "server_error" if status >= 500 else "invalid_request_error"

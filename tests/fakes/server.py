@@ -38,7 +38,10 @@ class FakeVendor(ABC):
         self.aliases: dict[str, str] = {}
         self.key, self.default, self.port = key, default, port
         self.pace = 0.0
+        self.files: dict[str, tuple[dict[str, str], bytes]] = {}  # uploads by id: the form's other fields, the bytes
+        self.uploads = 0
         self.listing: Failure | None = None  # sent in place of the list of models
+        self.storing: Failure | None = None  # sent in place of an upload's id
         self._queue: deque[Scripted] = deque()
         self._changed = threading.Condition()
         self._started = threading.Event()
@@ -128,6 +131,43 @@ class FakeVendor(ABC):
         await self._record(request)
         return self._refusal(request, None) or (self.failure(self.listing) if self.listing else None)
 
+    async def stored(self, request: web.Request, *, named: str) -> tuple[str, dict[str, str]] | web.Response:
+        """A form with a file in it: its new id and its other fields, or what refuses it."""
+        fields: dict[str, str] = {}
+        content = b""
+        async for part in await request.multipart():
+            if part.name == "file":
+                fields |= {"filename": part.filename, "content-type": part.headers["Content-Type"]}
+                content = bytes(await part.read())
+            else:
+                fields[part.name] = (await part.read()).decode()
+        recorded = Recorded("UPLOAD", request.path_qs, dict(request.headers), None)
+        self.requests.append(recorded)
+        self._note(recorded)
+        refused = self._refusal(request, None) or (self.failure(self.storing) if self.storing else None)
+        if refused is not None:
+            return refused
+        self.uploads += 1
+        name = f"{named}{self.uploads}"
+        self.files[name] = (fields, content)
+        return name, fields
+
+    async def removed(self, request: web.Request) -> web.Response:
+        await self._record(request)
+        known = self.files.pop(request.match_info["id"], None)
+        if known is None:
+            return web.json_response(self.error_body(404, "No such file"), status=404)
+        return web.json_response({"id": request.match_info["id"], "deleted": True})
+
+    def missing_file(self, body: object) -> str | None:
+        """The first file id in a body that was never uploaded here, or was deleted."""
+        if isinstance(body, dict):
+            if isinstance(body.get("file_id"), str) and body["file_id"] not in self.files:
+                return body["file_id"]
+            body = list(body.values())
+        found = (self.missing_file(item) for item in body) if isinstance(body, list) else iter(())
+        return next((name for name in found if name), None)
+
     def failure(self, failure: Failure) -> web.Response:
         body = self.error_body(failure.status, "scripted") if failure.body is None else failure.body
         text = body if isinstance(body, str) else json.dumps(body)
@@ -191,6 +231,8 @@ class FakeVendor(ABC):
         model = (body or {}).get("model")
         if model is not None and self.aliases.get(model, model) not in self.models:
             return self.failure(Failure(404, self.error_body(404, self.missing(model))))
+        if lost := self.missing_file(body):
+            return self.failure(Failure(404, self.error_body(404, f"File not found: {lost}")))
         return None
 
     def _note(self, recorded: Recorded, *, sent: int = 0, outcome: str = "") -> None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from llmconfig.llm import FinishReason, Thinking, UsageReported
+from llmconfig.llm import AuthenticationFailed, FinishReason, Media, Message, Text, Thinking, UsageReported
 from llmconfig.providers.anthropic import AnthropicProvider
+from llmconfig.providers.uploads import MediaLimits
 from tests.fakes.anthropic import SIGNATURE, FakeAnthropic
 from tests.fakes.script import Answer, Failure, Tokens
-from tests.llmconfig.providers.contract import ProviderContract, collected
+from tests.llmconfig.providers.contract import ProviderContract, collected, failure_of
 
 if TYPE_CHECKING:
+    import pytest
+
     from llmconfig.providers.base import StreamingProvider
     from tests.fakes.server import FakeVendor
+
+
+SMALL = MediaLimits(inline_total=100, each={"image": 1000, "document": 1000})
 
 
 class TestAnthropic(ProviderContract):
@@ -71,3 +77,34 @@ class TestAnthropic(ProviderContract):
     async def test_the_api_version_is_the_sdks(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         await collected(provider, self.request(fake))
         assert fake.calls[0].headers["anthropic-version"] == "2026-10-21"
+
+    async def test_media_beyond_a_request_are_uploaded_once_and_deleted_in_the_end(
+        self, fake: FakeVendor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("llmconfig.providers.anthropic.LIMITS", SMALL)
+        provider = self.build(fake)
+        plan = Media("document", "application/pdf", b"%PDF-" + b"x" * 95, "plan.pdf")
+        asked = self.request(fake, messages=(Message("user", (plan, Text("What is this?"))),))
+        for _ in range(2):
+            await collected(provider, asked)
+        form = {"filename": "plan.pdf", "content-type": "application/pdf", "expires_in_seconds": "86400"}
+        assert fake.files == {"file_fake1": (form, plan.data)}
+        for call in fake.calls:
+            assert call.body is not None
+            assert call.body["messages"][0]["content"][0] == {"type": "document", "source": {"type": "file", "file_id": "file_fake1"}}
+        fake.files.clear()
+        await collected(provider, asked)
+        assert list(fake.files) == ["file_fake2"]
+        assert [request.method for request in fake.requests] == ["UPLOAD", "POST", "POST", "POST", "UPLOAD", "POST"]
+        await provider.aclose()
+        assert fake.files == {}
+
+    async def test_an_upload_that_is_refused_is_an_error_of_the_tree(self, fake: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("llmconfig.providers.anthropic.LIMITS", SMALL)
+        provider = self.build(fake, key="wrong-lemonade")
+        picture = Media("image", "image/png", b"x" * 100)
+        error = await failure_of(collected(provider, self.request(fake, messages=(Message("user", (picture,)),))))
+        assert type(error) is AuthenticationFailed
+        assert "lemonade" not in error.message
+        await provider.aclose()
+        assert [request.method for request in fake.requests] == ["UPLOAD"]

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmconfig.llm import FinishReason, Thinking
+from llmconfig.llm import FinishReason, Media, Message, ProviderUnavailable, Thinking
 from llmconfig.providers.openai import OpenAIProvider
+from llmconfig.providers.uploads import MediaLimits
 from tests.fakes.openai import FakeOpenAI
 from tests.fakes.script import Answer, Failure, Tokens
-from tests.llmconfig.providers.contract import ProviderContract, collected
+from tests.llmconfig.providers.contract import ProviderContract, collected, failure_of
 
 if TYPE_CHECKING:
     from llmconfig.providers.base import StreamingProvider
@@ -59,3 +60,31 @@ class TestOpenAI(ProviderContract):
         fake.models += ["text-embedding-4-large", "whisper-2"]
         assert [info.id for info in await provider.list_models()] == ["gpt-5.4", "gpt-5.4-mini"]
         assert "whisper-2" in [info.id for info in await provider.check("whisper-2")]
+
+    async def test_media_beyond_a_request_are_uploaded_and_deleted_in_the_end(
+        self, fake: FakeVendor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("llmconfig.providers.openai.LIMITS", MediaLimits(inline_total=0, each={}))
+        provider = self.build(fake)
+        plan, picture = Media("document", "application/pdf", b"%PDF-x", "plan.pdf"), Media("image", "image/png", b"x")
+        await collected(provider, self.request(fake, messages=(Message("user", (plan, picture)),)))
+        expiry = {"expires_after[anchor]": "created_at", "expires_after[seconds]": "86400"}
+        assert fake.files == {
+            "file-fake1": ({"filename": "plan.pdf", "content-type": "application/pdf", "purpose": "user_data", **expiry}, plan.data),
+            "file-fake2": ({"filename": "image.png", "content-type": "image/png", "purpose": "vision", **expiry}, picture.data),
+        }
+        assert fake.calls[0].body is not None
+        assert fake.calls[0].body["input"][0]["content"] == [
+            {"type": "input_file", "file_id": "file-fake1"},
+            {"type": "input_image", "detail": "auto", "file_id": "file-fake2"},
+        ]
+        await provider.aclose()
+        assert fake.files == {}
+
+    async def test_a_store_that_answers_otherwise_is_no_api(self, fake: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("llmconfig.providers.openai.LIMITS", MediaLimits(inline_total=0, each={}))
+        fake.storing = Failure(200, {"id": 7})
+        provider = self.build(fake)
+        error = await failure_of(collected(provider, self.request(fake, messages=(Message("user", (Media("image", "image/png", b"x"),)),))))
+        assert type(error) is ProviderUnavailable
+        await provider.aclose()

@@ -115,7 +115,7 @@ AB = [("f", {"x": 1}, "a"), ("g", {"y": 2}, "b")]
         ),
     ],
 )
-def test_two_calls_however_they_are_sent(chunks: list[list[Any]]) -> None:
+def test_bug_08_two_calls_however_they_are_sent(chunks: list[list[Any]]) -> None:
     assert calls(*chunks) == AB
 
 
@@ -149,7 +149,7 @@ def test_a_name_repeated_without_an_id_continues_its_open_call() -> None:
     ]
 
 
-def test_bug_8_arguments_are_parsed_at_the_end_only() -> None:
+def test_bug_08_arguments_are_parsed_at_the_end_only() -> None:
     assert calls([piece('{"x":1}', name="f", index=0, id="a")], [piece(" ", index=0)]) == [("f", {"x": 1}, "a")]
     assert calls([piece('{"x":', name="f", index=0, id="a")]) == [("f", '{"x":', "a")]
     assert calls([piece(name="f", index=0, id="a")]) == [("f", {}, "a")]

@@ -37,5 +37,5 @@ from tests.llmconfig.wire.streams import CHAT_USAGE
         pytest.param({}, Usage(), id="empty"),
     ],
 )
-def test_usage(counts: dict[str, Any], usage: Usage) -> None:
+def test_bug_09_the_cache_is_counted_once_and_what_is_not_said_stays_unknown(counts: dict[str, Any], usage: Usage) -> None:
     assert usage_of(counts) == usage

@@ -73,7 +73,7 @@ def test_foreign_json_is_read_carefully() -> None:
             index_of(wrong)
 
 
-def test_bug_9_the_cache_is_taken_out_of_the_input_once() -> None:
+def test_bug_09_the_cache_is_taken_out_of_the_input_once() -> None:
     assert disjoint_input(500, 300, 100) == 100
     assert disjoint_input(500, None, None) == 500
     assert disjoint_input(None, 300, None) is None

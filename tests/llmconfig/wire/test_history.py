@@ -48,13 +48,13 @@ def test_consecutive_roles_are_merged() -> None:
     )
 
 
-def test_bug_1_thinking_of_another_provider_or_model_is_dropped_and_its_data_stripped() -> None:
+def test_bug_01_thinking_of_another_provider_or_model_is_dropped_and_its_data_stripped() -> None:
     for data in (FOREIGN, CHANGED_MODEL):
         got = repaired(user("hi"), assistant(Thinking("hm", data), Text("ok", data), ToolCall("a", "t", {}, None, data)), answered("a"))
         assert got[1] == assistant(Text("ok"), ToolCall("a", "t", {}))
 
 
-def test_bug_2_a_thought_with_an_empty_signature_is_never_sent_back() -> None:
+def test_bug_02_a_thought_with_an_empty_signature_is_never_sent_back() -> None:
     unsigned = Thinking("hm", ProviderData("p", "m", {"signature": ""}))
     assert repaired(user("hi"), assistant(unsigned, Text("ok")), assistant(Thinking("bare"), Text("ok"))) == (
         user("hi"),
@@ -62,7 +62,7 @@ def test_bug_2_a_thought_with_an_empty_signature_is_never_sent_back() -> None:
     )
 
 
-def test_bug_4_a_thought_without_its_follower_is_dropped() -> None:
+def test_bug_04_a_thought_without_its_follower_is_dropped() -> None:
     assert repaired(user("hi"), assistant(Text("ok"), Thinking("hm", OWN), Thinking("hm", OWN))) == (user("hi"), assistant(Text("ok")))
 
 
@@ -71,7 +71,7 @@ def test_bug_12_empty_and_thinking_only_messages_are_dropped_and_their_neighbour
     assert repaired(user("a"), *empty, user("b")) == (Message("user", (Text("a"), Text("b"))),)
 
 
-def test_bug_6_a_call_without_a_result_gets_an_error_and_a_result_without_a_call_goes() -> None:
+def test_bug_06_a_call_without_a_result_gets_an_error_and_a_result_without_a_call_goes() -> None:
     got = repaired(
         user("hi"), assistant(ToolCall("a", "t", {}), ToolCall("b", "t", {})), answered("b", "stray"), answered("lost"), user("so?")
     )

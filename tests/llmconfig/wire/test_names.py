@@ -74,7 +74,7 @@ def test_the_raw_id_is_used_where_it_is_well_formed() -> None:
     assert calls(("own", "toolu_01-A")) == {"own": "toolu_01-A"}
 
 
-def test_bug_5_ids_that_another_provider_would_refuse_are_replaced_by_ours() -> None:
+def test_bug_05_ids_that_another_provider_would_refuse_are_replaced_by_ours() -> None:
     assert calls(("own", "x" * 65), ("own2", "call:1|fc"), ("own3", 7), ("own4", None)) == {
         "own": "own",
         "own2": "own2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -9,15 +10,16 @@ from llmconfig.llm import Capabilities, CredentialField, ModelInfo, Timeouts
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.sdk import SDKProvider
 from llmconfig.providers.uploads import LIFETIME_S, MediaLimits, Uploads
-from llmconfig.wire import anthropic_messages
-from llmconfig.wire.decoding import count, text_of
+from llmconfig.wire import anthropic_messages, reasoning
+from llmconfig.wire.claude_models import claude
+from llmconfig.wire.decoding import count, optional_object, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx2
 
-    from llmconfig.llm import Credentials
+    from llmconfig.llm import Credentials, MediaKind
     from llmconfig.providers.codec import Wire
 
 LIMITS: Final = MediaLimits(inline_total=24_000_000, each={"image": 10_000_000, "document": 500_000_000})
@@ -41,8 +43,14 @@ class AnthropicProvider(SDKProvider):
     )
     options = (
         CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", help="Thinking counts towards it."),
-        CredentialField("thinking_budget", "Thinking budget (tokens)", type="integer", help="Empty: no extended thinking. At least 1024."),
-        CredentialField("reasoning_effort", "Effort", choices=("low", "medium", "high", "xhigh", "max"), help="Not every model takes it."),
+        *reasoning.OPTIONS,
+        CredentialField(
+            "cache_ttl",
+            "Prompt cache",
+            choices=("5m", "1h"),
+            default="5m",
+            help="How long what was read stays cached. Writing it costs a quarter more than reading anew for 5m, twice as much for 1h.",
+        ),
     )
 
     def __init__(self, credentials: Credentials, *, egress: EgressPolicy = EgressPolicy(), timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  frozen values
@@ -79,5 +87,30 @@ class AnthropicProvider(SDKProvider):
                 return found
             after = last
 
+    @classmethod
+    def capabilities_of(cls, model: str) -> Capabilities:
+        known = claude(model)
+        return replace(cls.capabilities, thinking=known.thinks, structured_output=known.schemas)
+
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo:
-        return ModelInfo(row["id"], text_of(row.get("display_name")), count(row.get("max_input_tokens")), count(row.get("max_tokens")))
+        window, longest = count(row.get("max_input_tokens")), count(row.get("max_tokens"))
+        return ModelInfo(row["id"], text_of(row.get("display_name")), window, longest, self._listed_capabilities(row))
+
+    def _listed_capabilities(self, row: Mapping[str, Any]) -> Capabilities | None:
+        """What the list says a model supports; None where it says nothing, as gateways do."""
+        said = optional_object(row.get("capabilities"))
+        if not said:
+            return None
+
+        def supports(name: str, otherwise: bool) -> bool:
+            value = optional_object(said.get(name)).get("supported")
+            return value if isinstance(value, bool) else otherwise
+
+        known = self.capabilities_of(row["id"])
+        kinds: tuple[tuple[MediaKind, str], ...] = (("image", "image_input"), ("document", "pdf_input"))
+        return replace(
+            known,
+            thinking=supports("thinking", known.thinking),
+            structured_output=supports("structured_outputs", known.structured_output),
+            inputs=frozenset(kind for kind, name in kinds if supports(name, kind in known.inputs)),
+        )

@@ -15,6 +15,7 @@ from llmconfig.providers.entra import AUTHORITY, EntraTokens
 from llmconfig.providers.sdk import SDKProvider
 from llmconfig.wire import openai_chat, openai_responses
 from llmconfig.wire.chat_dialect import Dialect
+from llmconfig.wire.openai_models import reasons
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -45,7 +46,7 @@ def _entry(model: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _asks(request: ModelRequest) -> Mapping[str, Any]:
     """A model that reasons takes no `max_tokens`: it counts the reasoning in, under another name."""
-    if not openai_responses.seals_reasoning(_model_behind(request.model, request.options)):
+    if not reasons(_model_behind(request.model, request.options)):
         return {}
     return {"max_tokens": None, "max_completion_tokens": request.max_output_tokens}
 
@@ -151,7 +152,7 @@ class AzureOpenAIProvider(SDKProvider):
     def capabilities_of(cls, model: str) -> Capabilities:
         """By the names of OpenAI's models; of any other model nobody says what it cannot."""
         inputs = frozenset[Any]() if _WITHOUT_IMAGES.match(model) else cls.capabilities.inputs
-        return replace(cls.capabilities, thinking=openai_responses.seals_reasoning(model), inputs=inputs)
+        return replace(cls.capabilities, thinking=reasons(model), inputs=inputs)
 
     @classmethod
     def stated(cls, model: str, options: Mapping[str, Any]) -> ModelInfo | None:
@@ -215,7 +216,7 @@ class AzureOpenAIProvider(SDKProvider):
         """With what the deployment's name hides: whether its model seals its reasoning, and that Chat takes no documents here."""
         completed = super()._completed(request)
         behind = self.underlying_model(request.model, self._options)
-        options = {"encrypted_reasoning": openai_responses.seals_reasoning(behind), **completed.options}
+        options = {"encrypted_reasoning": reasons(behind), **completed.options}
         inputs = request.inputs
         if self._style != _V1:
             inputs = (self.capabilities_of(behind).inputs if inputs is None else inputs) - {"document"}

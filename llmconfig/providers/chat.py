@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from llmconfig.llm import Capabilities, CredentialField, InvalidRequest, ModelInfo, ProviderError
 from llmconfig.providers.sdk import SDKProvider
-from llmconfig.wire import openai_chat
+from llmconfig.wire import openai_chat, reasoning
 from llmconfig.wire.decoding import count, text_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class ChatProvider(SDKProvider):
     options: ClassVar[Sequence[CredentialField]] = (
         LIMIT,
         TEMPERATURE,
-        effort_field("low", "medium", "high", help="For servers that know it."),
+        *reasoning.OPTIONS,
     )
 
     def _connect(self, http: httpx2.AsyncClient) -> Any:

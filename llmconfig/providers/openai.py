@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote, urlsplit
 
@@ -9,7 +10,8 @@ from llmconfig.llm import Capabilities, CredentialField, ModelInfo, Timeouts
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.sdk import SDKProvider
 from llmconfig.providers.uploads import LIFETIME_S, MediaLimits, Uploads
-from llmconfig.wire import openai_responses
+from llmconfig.wire import openai_responses, reasoning
+from llmconfig.wire.openai_models import reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,18 +47,19 @@ class OpenAIProvider(SDKProvider):
     )
     options = (
         CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", help="Reasoning counts towards it."),
-        CredentialField(
-            "reasoning_effort",
-            "Reasoning effort",
-            choices=("none", "minimal", "low", "medium", "high", "xhigh"),
-            help="Empty: the model's own default.",
-        ),
+        *reasoning.OPTIONS,
         CredentialField(
             "reasoning_summary",
             "Show summaries of the reasoning",
             type="boolean",
             default=False,
             help="Only with a reasoning effort. OpenAI refuses it for some models until the organization is verified.",
+        ),
+        CredentialField(
+            "prompt_cache_retention",
+            "Prompt cache",
+            choices=("in_memory", "24h"),
+            help="Empty: as OpenAI does by default. Newer models know 24h only.",
         ),
         CredentialField("temperature", "Temperature", type="number", help="0 to 2. Reasoning models refuse it."),
     )
@@ -89,6 +92,10 @@ class OpenAIProvider(SDKProvider):
         client.organization = client.project = None
         client._custom_headers = {}
         return client
+
+    @classmethod
+    def capabilities_of(cls, model: str) -> Capabilities:
+        return replace(cls.capabilities, thinking=reasons(model))
 
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:
         name: str = row["id"]

@@ -24,23 +24,29 @@ from llmconfig.llm import (
     Usage,
     UsageReported,
 )
+from llmconfig.wire.claude_models import claude
 from llmconfig.wire.decoding import StreamDecoder, count, index_of, object_of, optional_object, text_of
-from llmconfig.wire.encoding import PDF, base64_text, media_type, sealed, takes, words
+from llmconfig.wire.encoding import PDF, base64_text, media_type, sealed, takes
 from llmconfig.wire.errors import error_event, error_from
 from llmconfig.wire.history import repair
 from llmconfig.wire.names import ToolNames, call_ids
+from llmconfig.wire.reasoning import budget_of, effort_of
 from llmconfig.wire.schema import fresh, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from llmconfig.llm import ModelRequest, Part, StreamEvent
+    from llmconfig.llm import Effort, ModelRequest, Part, StreamEvent
 
 __all__ = ["Decoder", "carries", "encode", "error_from"]
 
 DEFAULT_MAX_TOKENS: Final = 8192
+"""Of an answer, besides its thinking."""
+MIN_BUDGET: Final = 1024
 _IMAGES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _SEALS: Final = frozenset({"signature", "redacted"})
+EXPLANATION: Final = -1
+"""The block of what the API itself says about a refusal."""
 
 _REASONS: Final[Mapping[str, FinishReason]] = {
     "end_turn": FinishReason.STOP,
@@ -55,50 +61,59 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
 def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     """The JSON body. Raises `InvalidRequest` for media that this wire cannot carry.
 
-    Three cache breakpoints: the system text, the tools and the last user turn, so that each step of a run reads what the last one wrote.
+    Four cache breakpoints: the tools, the system text and the last two turns of the user, so that each step of a run reads what the
+    last one wrote and writes for the next. All live equally long: the API wants longer lives ahead of shorter ones.
     """
     history = repair(request.messages, provider=provider, model=request.model, seals=_SEALS, carries=lambda part: carries(request, part))
     names = ToolNames(request)
-    thinking = _thinking(request, history)
-    body: dict[str, Any] = {
-        "model": request.model,
-        "max_tokens": request.max_output_tokens or DEFAULT_MAX_TOKENS + thinking.get("budget_tokens", 0),
-        "stream": True,
-    }
+    mark = _cache_mark(request)
+    limit, thinking, effort = _thinking(request, history)
+    body: dict[str, Any] = {"model": request.model, "max_tokens": limit, "stream": True}
     if request.system.strip():
-        body["system"] = [_cached({"type": "text", "text": request.system})]
+        body["system"] = [{"type": "text", "text": request.system, "cache_control": {**mark}}]
     if request.tools:
         body["tools"] = [
             {"name": names.to_wire(tool.name), "description": tool.description, "input_schema": parameters(tool.input_schema)}
             for tool in request.tools
         ]
-        _cached(body["tools"][-1])
+        body["tools"][-1]["cache_control"] = {**mark}
     body["messages"] = _turns(history, names)
+    for turn in [turn for turn in body["messages"] if turn["role"] == "user"][-2:]:
+        turn["content"][-1]["cache_control"] = {**mark}
     if thinking:
         body["thinking"] = thinking
-    if effort := words(request.options, "reasoning_effort"):
-        body["output_config"] = {"effort": effort["reasoning_effort"]}
+    if effort:
+        body["output_config"] = {"effort": effort}
     return body
 
 
-def _thinking(request: ModelRequest, history: Sequence[Message]) -> dict[str, Any]:
-    """`thinking_budget` tokens; 0 switches thinking off.
+def _cache_mark(request: ModelRequest) -> dict[str, str]:
+    mark = {"type": "ephemeral"}
+    return mark | ({"ttl": "1h"} if request.options.get("cache_ttl") == "1h" else {})
 
-    Thinking cannot begin between a call and its result: where another model made the call, this answer goes without.
-    """
-    budget = request.options.get("thinking_budget")
-    if not isinstance(budget, int) or isinstance(budget, bool):
-        return {}
-    if budget <= 0:
-        return {"type": "disabled"}
+
+def _thinking(request: ModelRequest, history: Sequence[Message]) -> tuple[int, dict[str, Any], Effort | None]:
+    """The longest answer in tokens, `thinking` and the effort. Thinking counts towards the answer, which must have room for more."""
+    model, asked, limit = claude(request.model), request.reasoning, request.max_output_tokens
+    budget = budget_of(asked)
+    if asked is None or budget is None or not model.thinks:
+        return limit or DEFAULT_MAX_TOKENS, {}, None
+    if budget == 0:
+        off: dict[str, Any] = {"type": "disabled"} if model.silence else {}
+        return limit or DEFAULT_MAX_TOKENS, off, None if model.silence else model.efforts[0]
+    effort = effort_of(asked, model.efforts) if model.efforts else None
+    limit = limit or min(DEFAULT_MAX_TOKENS + budget, model.output)
+    if model.adaptive and (asked.budget_tokens is None or not model.budgets):
+        return limit, {"type": "adaptive", "display": "summarized"}, effort
+    return limit, _budgeted(budget, limit, history), effort if asked.effort else None
+
+
+def _budgeted(budget: int, limit: int, history: Sequence[Message]) -> dict[str, Any]:
+    """Thinking cannot begin between a call and its result: where another model made the call, this answer goes without."""
     if history and history[-1].role == "tool" and not isinstance(history[-2].parts[0], Thinking):
         return {}
-    return {"type": "enabled", "budget_tokens": budget}
-
-
-def _cached(block: dict[str, Any]) -> dict[str, Any]:
-    block["cache_control"] = {"type": "ephemeral"}
-    return block
+    tokens = max(budget, MIN_BUDGET) if budget < limit else limit * 3 // 4
+    return {"type": "enabled", "budget_tokens": tokens} if MIN_BUDGET <= tokens < limit else {}
 
 
 def _turns(history: Sequence[Message], names: ToolNames) -> list[dict[str, Any]]:
@@ -112,9 +127,6 @@ def _turns(history: Sequence[Message], names: ToolNames) -> list[dict[str, Any]]
             turns[-1]["content"] += blocks
         else:
             turns.append({"role": role, "content": blocks})
-    last = next((turn for turn in reversed(turns) if turn["role"] == "user"), None)
-    if last:
-        _cached(last["content"][-1])
     return turns
 
 
@@ -168,11 +180,11 @@ def _media(part: Media) -> dict[str, Any]:
 class Decoder(StreamDecoder):
     """message_start, blocks of start/delta/stop, message_delta with the cumulative usage, message_stop: the terminal event."""
 
-    __slots__ = ("_inputs", "_started", "_stop_reason")
+    __slots__ = ("_inputs", "_said", "_started", "_stop_reason")
 
     def __init__(self, request: ModelRequest, *, provider: str, label: str = "The provider") -> None:
         super().__init__(request, provider=provider, label=label)
-        self._started = False
+        self._started = self._said = False
         self._stop_reason = ""
         self._inputs: dict[int, str | None] = {}  # open and closed calls; a whole input that came with the start, until a delta comes
 
@@ -187,7 +199,7 @@ class Decoder(StreamDecoder):
             case "message_start":
                 self._on_message_start(object_of(event["message"]), out)
             case "message_delta":
-                self._stop_reason = text_of(optional_object(event.get("delta")).get("stop_reason")) or self._stop_reason
+                self._on_message_delta(optional_object(event.get("delta")), out)
                 _report(event.get("usage"), out)
             case "message_stop":
                 self._finish(out, self._stop_reason, _REASONS, called=bool(self._inputs))
@@ -200,6 +212,7 @@ class Decoder(StreamDecoder):
         kind = delta["type"]
         if kind == "text_delta":
             if text := text_of(delta["text"]):
+                self._said = True
                 out.append(TextDelta(index, text))
         elif kind == "thinking_delta":
             if thought := text_of(delta["thinking"]):
@@ -217,10 +230,19 @@ class Decoder(StreamDecoder):
         self._started = True
         _report(message.get("usage"), out)
 
+    def _on_message_delta(self, delta: dict[str, Any], out: list[StreamEvent]) -> None:
+        """A refusal that says nothing may be explained here: people then read the explanation."""
+        self._stop_reason = text_of(delta.get("stop_reason")) or self._stop_reason
+        explained = text_of(optional_object(delta.get("stop_details")).get("explanation"))
+        if explained and not self._said:
+            self._said = True
+            out.append(TextDelta(EXPLANATION, explained))
+
     def _on_block_start(self, index: int, block: dict[str, Any], out: list[StreamEvent]) -> None:
         match block.get("type"):
             case "text":
                 if text := text_of(block.get("text")):
+                    self._said = True
                     out.append(TextDelta(index, text))
             case "thinking":
                 if thought := text_of(block.get("thinking")):

@@ -26,20 +26,27 @@ from llmconfig.wire.chat_dialect import PLAIN, Dialect, bridged
 from llmconfig.wire.chat_thoughts import Details
 from llmconfig.wire.chat_usage import usage_of
 from llmconfig.wire.decoding import StreamDecoder, objects, optional_object, text_of
-from llmconfig.wire.encoding import PDF, arguments_json, base64_text, data_url, media_type, numbers, result_text, sealed, takes, words
+from llmconfig.wire.encoding import PDF, arguments_json, base64_text, data_url, media_type, numbers, result_text, sealed, takes
 from llmconfig.wire.errors import error_event, error_from
 from llmconfig.wire.history import repair
 from llmconfig.wire.names import ToolNames
+from llmconfig.wire.openai_models import efforts, reasons
+from llmconfig.wire.reasoning import effort_of
 from llmconfig.wire.schema import fresh, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from llmconfig.llm import ModelRequest, Part, ProviderError, StreamEvent
+    from llmconfig.llm import Effort, ModelRequest, Part, ProviderError, StreamEvent
 
 __all__ = ["ChatWire", "Decoder", "encode", "error_from"]
 
 _AUDIO: Final = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
+
+_OPENAI: Final = frozenset({"openai", "azure_openai"})
+"""Whose servers know all of OpenAI's fields; imitators may refuse a request for one that they do not know."""
+_EFFORTS: Final[tuple[Effort, ...]] = ("none", "low", "medium", "high")
+"""What imitators know; `none` is theirs, too."""
 
 _REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": FinishReason.STOP,
@@ -101,7 +108,10 @@ def encode(request: ModelRequest, *, provider: str, dialect: Dialect = PLAIN) ->
     body["messages"] = bridged(messages) if dialect.is_mistral(request) else messages
     if request.max_output_tokens is not None:
         body["max_tokens"] = request.max_output_tokens
-    body |= numbers(request.options, "temperature", "top_p") | words(request.options, "reasoning_effort")
+    if request.cache_key and provider in _OPENAI:
+        body["prompt_cache_key"] = request.cache_key
+    effort = effort_of(request.reasoning, efforts(request.model) or _EFFORTS) if reasons(request.model) else None
+    body |= numbers(request.options, "temperature", "top_p") | ({"reasoning_effort": effort} if effort else {})
     return dialect.laid_over(body, request)
 
 

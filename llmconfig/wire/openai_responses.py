@@ -6,7 +6,6 @@ https://developers.openai.com/api/docs/api-reference/responses and …/responses
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from llmconfig.llm import (
@@ -29,6 +28,8 @@ from llmconfig.wire.encoding import PDF, arguments_json, data_url, media_type, n
 from llmconfig.wire.errors import error_event, error_from
 from llmconfig.wire.history import repair
 from llmconfig.wire.names import ToolNames, call_ids
+from llmconfig.wire.openai_models import reasons, spoken
+from llmconfig.wire.reasoning import effort_of
 from llmconfig.wire.schema import fresh, parameters
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ __all__ = ["Decoder", "carries", "encode", "error_from"]
 
 ENCRYPTED_REASONING: Final = "reasoning.encrypted_content"
 _SEALS: Final = frozenset({"encrypted_content"})
-# These answer 400 to the include: "Encrypted content is not supported with this model." (pydantic-ai#2865)
-_WITHOUT_REASONING: Final = re.compile(r"(ft:)?(chatgpt-|gpt-3|gpt-4)|gpt-5(\.\d+)?-chat")
 _ECHOED: Final = ("id", "summary", "content", "encrypted_content")
 
 _REASONS: Final[Mapping[str, FinishReason]] = {
@@ -59,9 +58,13 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     """
     history = repair(request.messages, provider=provider, model=request.model, seals=_SEALS, carries=lambda part: carries(request, part))
     names = ToolNames(request)
-    body: dict[str, Any] = {"model": request.model, "stream": True, "store": False}
     stated = request.options.get("encrypted_reasoning")
-    if stated if isinstance(stated, bool) else seals_reasoning(request.model):
+    thinks = stated if isinstance(stated, bool) else reasons(request.model)
+    body: dict[str, Any] = {"model": request.model, "stream": True, "store": False}
+    if request.cache_key:
+        body["prompt_cache_key"] = request.cache_key
+    body |= words(request.options, "prompt_cache_retention")
+    if thinks:
         body["include"] = [ENCRYPTED_REASONING]
     if request.system.strip():
         body["instructions"] = request.system
@@ -80,16 +83,12 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     if request.max_output_tokens is not None:
         body["max_output_tokens"] = request.max_output_tokens
     body |= numbers(request.options, "temperature", "top_p")
-    if effort := words(request.options, "reasoning_effort"):
-        body["reasoning"] = {"effort": effort["reasoning_effort"]}
-        if request.options.get("reasoning_summary") is True and effort["reasoning_effort"] != "none":
+    effort = effort_of(request.reasoning, spoken(request.model)) if thinks else None
+    if effort:
+        body["reasoning"] = {"effort": effort}
+        if request.options.get("reasoning_summary") is True and effort != "none":
             body["reasoning"]["summary"] = "auto"
     return body
-
-
-def seals_reasoning(model: str) -> bool:
-    """Whether OpenAI's model of this name reasons, and returns it encrypted."""
-    return not _WITHOUT_REASONING.match(model)
 
 
 def _items(history: Sequence[Message], names: ToolNames) -> Iterator[dict[str, Any]]:

@@ -46,7 +46,7 @@ class TestAnthropic(ProviderContract):
         usage = (await collected(provider, self.request(fake))).usage
         assert (usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens) == (3, 100, 50, 20)
 
-    async def test_a_cancelled_answer_has_its_input_counted(self, fake: FakeVendor, provider: StreamingProvider) -> None:
+    async def test_bug_10_a_cancelled_answer_has_its_input_counted(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("one two", tokens=Tokens(input=41), hang_after=1))
         async with aclosing(provider.stream(self.request(fake))) as events:  # type: ignore[type-var]
             first = await anext(events)

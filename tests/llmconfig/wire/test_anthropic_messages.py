@@ -17,6 +17,7 @@ from llmconfig.llm import (
     Message,
     Overloaded,
     ProviderData,
+    Reasoning,
     StreamInterrupted,
     Text,
     TextDelta,
@@ -33,6 +34,8 @@ from llmconfig.wire.anthropic_messages import Decoder, encode
 from tests.llmconfig.wire.streams import ANTHROPIC_TOOLS, CUSTOMER_GET, TOOLS, decode, drain, fold, named, request, user
 
 EPHEMERAL = {"type": "ephemeral"}
+ADAPTIVE = {"type": "adaptive", "display": "summarized"}
+DISABLED = {"type": "disabled"}
 START = named({"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 3, "output_tokens": 1}}})
 STOP = named({"type": "message_stop"})
 
@@ -85,7 +88,7 @@ class TestEncode:
                 },
             ],
             "messages": [
-                {"role": "user", "content": [{"type": "text", "text": "Who is Alice?"}]},
+                {"role": "user", "content": [{"type": "text", "text": "Who is Alice?", "cache_control": EPHEMERAL}]},
                 {
                     "role": "assistant",
                     "content": [
@@ -130,7 +133,7 @@ class TestEncode:
         got = body(user("hi"), Message("assistant", (Thinking("", sealed(redacted="ZW5j==")), Text("ok"))))
         assert got["messages"][1]["content"][0] == {"type": "redacted_thinking", "data": "ZW5j=="}
 
-    def test_bug_1_and_2_thinking_that_would_be_refused_is_not_sent(self) -> None:
+    def test_bug_01_02_thinking_that_would_be_refused_is_not_sent(self) -> None:
         foreign = Thinking("hm", ProviderData("openai", "model-1", {"signature": "c2ln"}))
         changed = Thinking("hm", ProviderData("anthropic", "model-0", {"signature": "c2ln"}))
         unsigned = Thinking("hm", sealed(signature=""))
@@ -158,26 +161,86 @@ class TestEncode:
         assert [block["type"] for block in content] == ["image", "text"]
         assert "audio" in content[1]["text"]
 
-    def test_options(self) -> None:
-        got = body(
-            max_output_tokens=100, options={"thinking_budget": 2000, "reasoning_effort": "high", "temperature": 1, "top_p": 1, "x": 1}
+    def test_uploaded_media_are_named(self) -> None:
+        parts = (
+            Media("image", "image/png", b"\x00", uploaded="file_1"),
+            Media("document", "application/pdf", b"\xff", uploaded="file_2"),
         )
+        assert body(Message("user", (*parts, Text("see"))))["messages"][0]["content"][:2] == [
+            {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
+            {"type": "document", "source": {"type": "file", "file_id": "file_2"}},
+        ]
+
+    def test_the_two_newest_turns_of_the_user_are_cached_and_all_live_equally_long(self) -> None:
+        def turn(name: str) -> tuple[Message, ...]:
+            return Message("assistant", (ToolCall(name, "t", {}),)), Message("tool", (ToolResult(name, (Text("one"),)),))
+
+        for options, mark in (({}, EPHEMERAL), ({"cache_ttl": "5m"}, EPHEMERAL), ({"cache_ttl": "1h"}, EPHEMERAL | {"ttl": "1h"})):
+            got = body(user("hi"), *turn("a"), *turn("b"), system="Be brief.", options=options)
+            marked = [block.get("cache_control") for turn in got["messages"] for block in turn["content"]]
+            assert marked == [None, None, mark, None, mark]
+            assert (got["system"][0]["cache_control"], got["tools"][-1]["cache_control"]) == (mark, mark)
+            assert "cache_control" not in got["tools"][0]
+
+    def test_options(self) -> None:
+        got = body(max_output_tokens=100, options={"temperature": 1, "top_p": 1, "thinking_budget": 2000, "reasoning_effort": "high"})
         assert got["max_tokens"] == 100
-        assert got["thinking"] == {"type": "enabled", "budget_tokens": 2000}
-        assert got["output_config"] == {"effort": "high"}
-        assert not {"temperature", "top_p", "x"} & got.keys()
-        assert body(options={"thinking_budget": 2000})["max_tokens"] == 8192 + 2000
-        assert body(options={"thinking_budget": 0})["thinking"] == {"type": "disabled"}
-        assert "thinking" not in body(options={"thinking_budget": "2000"})
-        assert "thinking" not in body(options={"thinking_budget": True})
+        assert not {"temperature", "top_p", "thinking", "output_config"} & got.keys()
+
+    @pytest.mark.parametrize(
+        ("model", "reasoning", "thinking", "effort"),
+        [
+            ("claude-opus-5", None, None, None),
+            ("claude-opus-5", Reasoning(), None, None),
+            ("claude-opus-5", Reasoning("xhigh"), ADAPTIVE, "xhigh"),
+            ("claude-opus-5", Reasoning("minimal"), ADAPTIVE, "low"),
+            ("claude-opus-5", Reasoning(budget_tokens=9000), ADAPTIVE, "high"),
+            ("claude-opus-5", Reasoning("none"), DISABLED, None),
+            ("claude-fable-5", Reasoning("none"), None, "low"),
+            ("claude-sonnet-4-6", Reasoning("xhigh"), ADAPTIVE, "high"),
+            ("claude-sonnet-4-6", Reasoning(budget_tokens=9000), {"type": "enabled", "budget_tokens": 9000}, None),
+            ("claude-sonnet-4-6", Reasoning("low", 9000), {"type": "enabled", "budget_tokens": 9000}, "low"),
+            ("claude-opus-4-5", Reasoning("max"), {"type": "enabled", "budget_tokens": 32768}, "high"),
+            ("claude-haiku-4-5", Reasoning("low"), {"type": "enabled", "budget_tokens": 2048}, None),
+            ("claude-haiku-4-5", Reasoning(budget_tokens=5), {"type": "enabled", "budget_tokens": 1024}, None),
+            ("claude-haiku-4-5", Reasoning(budget_tokens=0), DISABLED, None),
+            ("claude-3-5-haiku-20241022", Reasoning("high"), None, None),
+            ("qwen3.5-plus", Reasoning("low"), {"type": "enabled", "budget_tokens": 2048}, None),
+        ],
+    )
+    def test_reasoning(self, model: str, reasoning: Any, thinking: Any, effort: str | None) -> None:
+        got = body(model=model, reasoning=reasoning)
+        assert got.get("thinking") == thinking
+        assert got.get("output_config") == ({"effort": effort} if effort else None)
+
+    @pytest.mark.parametrize(
+        ("model", "reasoning", "asked", "limit", "budget"),
+        [
+            ("claude-haiku-4-5", Reasoning("low"), None, 8192 + 2048, 2048),
+            ("claude-opus-4-1", Reasoning("max"), None, 32_000, 24_000),
+            ("claude-haiku-4-5", Reasoning("high"), 20_000, 20_000, 16_384),
+            ("claude-haiku-4-5", Reasoning("high"), 4000, 4000, 3000),
+            ("claude-haiku-4-5", Reasoning("low"), 1200, 1200, None),
+            ("claude-haiku-4-5", Reasoning(budget_tokens=10), 1000, 1000, None),
+            ("claude-opus-5", Reasoning("high"), None, 8192 + 16_384, None),
+            ("claude-opus-5", Reasoning("none"), None, 8192, None),
+            ("claude-opus-5", Reasoning("high"), 500, 500, None),
+        ],
+    )
+    def test_the_answer_has_room_for_more_than_its_thinking(
+        self, model: str, reasoning: Any, asked: int | None, limit: int, budget: int | None
+    ) -> None:
+        got = body(model=model, reasoning=reasoning, max_output_tokens=asked)
+        assert (got["max_tokens"], got.get("thinking", {}).get("budget_tokens")) == (limit, budget)
 
     def test_thinking_does_not_begin_inside_another_models_tool_loop(self) -> None:
         loop = (Text("Checking."), ToolCall("a", "t", {}))
-        options = {"thinking_budget": 2000}
-        assert "thinking" not in body(user("hi"), Message("assistant", loop), options=options)
+        asked = Reasoning(budget_tokens=2000)
+        assert "thinking" not in body(user("hi"), Message("assistant", loop), reasoning=asked)
         thought = Thinking("hm", sealed(signature="c2ln"))
-        assert "thinking" in body(user("hi"), Message("assistant", (thought, *loop)), options=options)
-        assert "thinking" in body(user("hi"), Message("assistant", (Text("Hello."),)), user("and?"), options=options)
+        assert "thinking" in body(user("hi"), Message("assistant", (thought, *loop)), reasoning=asked)
+        assert "thinking" in body(user("hi"), Message("assistant", (Text("Hello."),)), user("and?"), reasoning=asked)
+        assert "thinking" in body(user("hi"), Message("assistant", loop), reasoning=Reasoning("low"), model="claude-opus-5")
 
 
 class TestDecode:
@@ -205,6 +268,22 @@ class TestDecode:
     def test_bug_10_the_input_is_reported_before_the_answer_begins(self) -> None:
         decoder = Decoder(request(), provider="anthropic")
         assert decoder.feed(START) == [UsageReported(Usage(3, 1))]
+
+    def test_bug_08_pieces_of_two_calls_at_once_go_each_to_its_own(self) -> None:
+        def start(index: int) -> bytes:
+            block = {"type": "tool_use", "id": f"toolu_{index}", "name": "tickets__find", "input": {}}
+            return named({"type": "content_block_start", "index": index, "content_block": block})
+
+        pieces = ((0, '{"query":'), (1, '{"query":{}'), (0, '"x"}'), (1, "}"))
+        deltas = [delta(index, type="input_json_delta", partial_json=piece) for index, piece in pieces]
+        got = fold(events(START, start(0), start(1), *deltas, ending("tool_use")), provider="anthropic").message()
+        assert [(call.arguments, call.malformed) for call in got.tool_calls] == [({"query": "x"}, None), ({"query": {}}, None)]
+
+    def test_bug_09_cache_tokens_that_are_reported_twice_are_counted_once(self) -> None:
+        counts = {"input_tokens": 3, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 50}
+        start = named({"type": "message_start", "message": {"id": "msg_1", "usage": {**counts, "output_tokens": 1}}})
+        got = fold(events(start, ending("end_turn", **counts, output_tokens=9)), provider="anthropic")
+        assert got.usage == Usage(3, 9, 100, 50)
 
     def test_redacted_thinking(self) -> None:
         redacted = named({"type": "content_block_start", "index": 0, "content_block": {"type": "redacted_thinking", "data": "ZW5j=="}})
@@ -275,6 +354,15 @@ class TestDecode:
     )
     def test_finish_reasons(self, raw: str, reason: FinishReason) -> None:
         assert events(START, ending(raw))[-1] == Finished(reason, raw)
+
+    def test_a_refusal_that_says_nothing_is_explained(self) -> None:
+        details = {"type": "refusal", "category": "cyber", "explanation": "This could enable harm."}
+        refusing = named({"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": details}, "usage": None})
+        refused = Finished(FinishReason.REFUSAL, "refusal")
+        assert events(START, refusing, refusing, STOP)[1:] == [TextDelta(-1, "This could enable harm."), refused]
+        begun = named({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "I"}})
+        for said in (delta(0, type="text_delta", text="I"), begun):
+            assert events(START, said, refusing, STOP)[1:] == [TextDelta(0, "I"), refused]
 
     def test_the_stop_reason_survives_a_later_delta_without_one(self) -> None:
         early = named({"type": "message_delta", "delta": {"stop_reason": "max_tokens"}, "usage": {"output_tokens": 3}})

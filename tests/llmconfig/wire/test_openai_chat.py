@@ -15,6 +15,7 @@ from llmconfig.llm import (
     Overloaded,
     ProviderData,
     RateLimited,
+    Reasoning,
     StreamInterrupted,
     Text,
     TextDelta,
@@ -105,8 +106,27 @@ class TestEncode:
 
     def test_options(self) -> None:
         got = body(options={"temperature": 0.2, "top_p": 0.9, "reasoning_effort": "low", "thinking_budget": 5})
-        assert (got["temperature"], got["top_p"], got["reasoning_effort"]) == (0.2, 0.9, "low")
-        assert "thinking_budget" not in got
+        assert (got["temperature"], got["top_p"]) == (0.2, 0.9)
+        assert not {"thinking_budget", "reasoning_effort"} & got.keys()
+
+    @pytest.mark.parametrize(
+        ("model", "asked", "effort"),
+        [
+            ("llama-4", Reasoning("low"), "low"),
+            ("llama-4", Reasoning("max"), "high"),
+            ("llama-4", Reasoning(budget_tokens=0), "none"),
+            ("llama-4", Reasoning(), None),
+            ("openai/gpt-5.6", Reasoning("max"), "max"),
+            ("gpt-4o", Reasoning("low"), None),
+        ],
+    )
+    def test_reasoning(self, model: str, asked: Any, effort: str | None) -> None:
+        assert body(model=model, reasoning=asked).get("reasoning_effort") == effort
+
+    def test_only_openai_itself_is_told_what_may_be_cached(self) -> None:
+        asked = request(cache_key="conversation-1")
+        assert "prompt_cache_key" not in encode(asked, provider="groq")
+        assert encode(asked, provider="azure_openai")["prompt_cache_key"] == "conversation-1"
 
     def test_media_inline(self) -> None:
         parts = (

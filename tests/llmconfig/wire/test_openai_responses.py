@@ -17,6 +17,7 @@ from llmconfig.llm import (
     Overloaded,
     ProviderData,
     RateLimited,
+    Reasoning,
     StreamInterrupted,
     Text,
     TextDelta,
@@ -110,24 +111,38 @@ class TestEncode:
 
     def test_options(self) -> None:
         got = body(options={"temperature": 0.2, "top_p": 0.9, "reasoning_effort": "low", "thinking_budget": 5, "x": 1})
-        assert (got["temperature"], got["top_p"], got["reasoning"]) == (0.2, 0.9, {"effort": "low"})
-        assert not {"thinking_budget", "x", "reasoning_effort"} & got.keys()
+        assert (got["temperature"], got["top_p"]) == (0.2, 0.9)
+        assert not {"reasoning", "thinking_budget", "x", "reasoning_effort"} & got.keys()
+
+    def test_what_may_be_cached(self) -> None:
+        got = body(cache_key="conversation-1", options={"prompt_cache_retention": "24h"})
+        assert (got["prompt_cache_key"], got["prompt_cache_retention"]) == ("conversation-1", "24h")
 
     @pytest.mark.parametrize(
-        ("options", "reasoning"),
+        ("asked", "options", "reasoning"),
         [
-            ({"reasoning_effort": "low", "reasoning_summary": True}, {"effort": "low", "summary": "auto"}),
-            ({"reasoning_effort": "low", "reasoning_summary": False}, {"effort": "low"}),
-            ({"reasoning_effort": "none", "reasoning_summary": True}, {"effort": "none"}),
-            ({"reasoning_summary": True}, None),
+            (Reasoning("low"), {"reasoning_summary": True}, {"effort": "low", "summary": "auto"}),
+            (Reasoning("low"), {"reasoning_summary": False}, {"effort": "low"}),
+            (Reasoning("none"), {"reasoning_summary": True}, {"effort": "none"}),
+            (Reasoning(budget_tokens=9000), {}, {"effort": "high"}),
+            (Reasoning("low"), {"encrypted_reasoning": False}, None),
+            (Reasoning(), {}, None),
+            (None, {"reasoning_summary": True}, None),
         ],
     )
-    def test_summaries_are_asked_for_where_the_config_says_so(self, options: dict[str, Any], reasoning: dict[str, str] | None) -> None:
-        assert body(options=options).get("reasoning") == reasoning
+    def test_reasoning_and_its_summaries_where_the_config_says_so(
+        self, asked: Any, options: dict[str, Any], reasoning: dict[str, str] | None
+    ) -> None:
+        assert body(reasoning=asked, options=options).get("reasoning") == reasoning
+
+    @pytest.mark.parametrize(("model", "effort"), [("gpt-5.1", "none"), ("gpt-5", "minimal"), ("o4-mini", "low"), ("gpt-5-pro", "high")])
+    def test_a_word_that_the_model_does_not_know_means_the_nearest(self, model: str, effort: str) -> None:
+        assert body(model=model, reasoning=Reasoning("none"))["reasoning"] == {"effort": effort}
 
     @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "ft:gpt-4o-mini:acme::1", "chatgpt-4o-latest", "gpt-5-chat-latest"])
     def test_models_without_reasoning_are_not_asked_for_it(self, model: str) -> None:
-        assert "include" not in body(model=model)
+        got = body(model=model, reasoning=Reasoning("high"))
+        assert not {"include", "reasoning"} & got.keys()
 
     @pytest.mark.parametrize("model", ["gpt-5", "gpt-5.4-mini", "o4-mini", "our-deployment"])
     def test_any_other_model_is(self, model: str) -> None:
@@ -137,7 +152,7 @@ class TestEncode:
     def test_a_deployment_named_like_another_model_is_what_it_is_said_to_be(self) -> None:
         assert "include" in body(model="gpt-4o", options={"encrypted_reasoning": True})
 
-    def test_bug_1_and_4_reasoning_goes_back_only_sealed_by_the_same_model_and_with_its_follower(self) -> None:
+    def test_bug_01_04_reasoning_goes_back_only_sealed_by_the_same_model_and_with_its_follower(self) -> None:
         foreign = Thinking("hm", ProviderData("openai", "model-0", REASONING))
         unsealed = Thinking("hm", sealed(id="rs_1", summary=[]))
         alone = Thinking("hm", sealed(**REASONING))
@@ -149,6 +164,16 @@ class TestEncode:
         assert got["input"][0]["content"] == [
             {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,/w=="},
             {"type": "input_file", "filename": "document.pdf", "file_data": "data:application/pdf;base64,"},
+        ]
+
+    def test_uploaded_media_are_named(self) -> None:
+        parts = (
+            Media("image", "image/png", b"\x00", uploaded="file-1"),
+            Media("document", "application/pdf", b"\xff", uploaded="file-2"),
+        )
+        assert body(Message("user", parts))["input"][0]["content"] == [
+            {"type": "input_image", "detail": "auto", "file_id": "file-1"},
+            {"type": "input_file", "file_id": "file-2"},
         ]
 
     @pytest.mark.parametrize(("kind", "media_type"), [("audio", "audio/wav"), ("document", "text/csv"), ("video", "video/mp4")])
@@ -189,7 +214,7 @@ class TestDecode:
         got = events(event("reasoning_text.delta", content_index=0, delta="hm"), event("output_item.done", item=item), ended())
         assert got == [ThinkingDelta(0, "hm"), Finished(FinishReason.STOP, "completed")]
 
-    def test_bug_8_a_call_told_late_or_whole_is_not_lost(self) -> None:
+    def test_bug_08_a_call_told_late_or_whole_is_not_lost(self) -> None:
         late = {"type": "function_call", "id": "fc_1", "call_id": "call_a", "name": "tickets__find", "arguments": '{"query":"x"}'}
         whole = {"type": "function_call", "id": "fc_2", "call_id": "call_b", "name": "tickets__find", "arguments": '{"query":"y"}'}
         got = fold(
@@ -241,13 +266,14 @@ class TestDecode:
             ("max_output_tokens", FinishReason.LENGTH),
             ("content_filter", FinishReason.CONTENT_FILTER),
             ("steered", FinishReason.OTHER),
+            ("max_messages", FinishReason.OTHER),
         ],
     )
     def test_an_incomplete_answer_says_why(self, reason: str, finish: FinishReason) -> None:
         got = events(text("Hel"), ended("incomplete", incomplete_details={"reason": reason}))
         assert got == [TextDelta(0, "Hel"), Finished(finish, reason)]
 
-    def test_bug_9_usage_without_details_stays_unknown_there(self) -> None:
+    def test_bug_09_usage_without_details_stays_unknown_there(self) -> None:
         got = events(ended(usage={"input_tokens": 5, "output_tokens": 2}))
         assert got[0] == UsageReported(Usage(5, 2))
 

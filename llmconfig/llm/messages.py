@@ -139,7 +139,8 @@ class ModelRequest:
 
     max_output_tokens: None leaves the limit to the wire's default. options: the config's own settings, such as
     `temperature`, that a wire passes on where it knows them. output_schema: JSON Schema of an object that the answer's
-    text shall be, as JSON. inputs: the media that this model takes; None where nobody knows, and the wire alone decides.
+    text shall be, as JSON. native_schema: whether this model answers by a schema; None leaves that to what its provider knows.
+    inputs: the media that this model takes; None where nobody knows, and the wire alone decides.
     cache_key: requests with the same one share a beginning that the provider may have cached; opaque, of at most 64 characters.
     """
 
@@ -151,5 +152,6 @@ class ModelRequest:
     options: JSONObject = field(default_factory=dict[str, Any])
     reasoning: Reasoning | None = None
     output_schema: JSONObject | None = None
+    native_schema: bool | None = None
     inputs: frozenset[MediaKind] | None = None
     cache_key: str = ""

@@ -11,6 +11,7 @@ from llmconfig.net import EgressPolicy
 from llmconfig.providers.sdk import SDKProvider
 from llmconfig.providers.uploads import LIFETIME_S, MediaLimits, Uploads
 from llmconfig.wire import anthropic_messages, reasoning
+from llmconfig.wire.answer_schema import closed
 from llmconfig.wire.claude_models import claude
 from llmconfig.wire.decoding import count, optional_object, text_of
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from llmconfig.llm import Credentials, MediaKind
+    from llmconfig.llm import Credentials, JSONObject, MediaKind, ModelRequest
     from llmconfig.providers.codec import Wire
 
 LIMITS: Final = MediaLimits(inline_total=24_000_000, each={"image": 10_000_000, "document": 500_000_000})
@@ -36,7 +37,7 @@ class AnthropicProvider(SDKProvider):
     models_path = "/v1/models"
     default_base_url = "https://api.anthropic.com"
     price_list = "anthropic"
-    capabilities = Capabilities(thinking=True, inputs=frozenset({"image", "document"}))
+    capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image", "document"}))
     fields = (
         CredentialField("api_key", "API key", required=True, write_only=True, help="Begins with sk-ant-. From platform.claude.com."),
         CredentialField("base_url", "Base URL", type="url", default=default_base_url, help="Change it only for a gateway."),
@@ -91,6 +92,9 @@ class AnthropicProvider(SDKProvider):
     def capabilities_of(cls, model: str) -> Capabilities:
         known = claude(model)
         return replace(cls.capabilities, thinking=known.thinks, structured_output=known.schemas)
+
+    def _answers_by(self, schema: JSONObject, request: ModelRequest) -> bool:
+        return super()._answers_by(schema, request) and closed(schema) is not None
 
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo:
         window, longest = count(row.get("max_input_tokens")), count(row.get("max_tokens"))

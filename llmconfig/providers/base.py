@@ -37,13 +37,14 @@ from llmconfig.wire.decoding import objects, text_of
 from llmconfig.wire.errors import error_event
 from llmconfig.wire.limits import limits_from
 from llmconfig.wire.reasoning import reasoning_of
+from llmconfig.wire.structured import as_text, by_tool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 
     import httpx2
 
-    from llmconfig.llm import Credentials, StreamEvent
+    from llmconfig.llm import Credentials, JSONObject, StreamEvent
     from llmconfig.providers.codec import Decoder, Wire
     from llmconfig.providers.uploads import Uploads
 
@@ -96,7 +97,16 @@ class StreamingProvider(Provider):
         """One row of the provider's model list, its `id` a text; None for what cannot chat."""
 
     def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
-        return self._stream(self._completed(request))
+        request = self._completed(request)
+        if request.output_schema is not None and not self._answers_by(request.output_schema, request):
+            return as_text(self._stream(by_tool(request)))
+        return self._stream(request)
+
+    def _answers_by(self, schema: JSONObject, request: ModelRequest) -> bool:
+        """Whether the wire can ask this model for an answer by this schema; else it is asked for by a tool."""
+        if request.native_schema is not None:
+            return request.native_schema
+        return self.capabilities_of(self.underlying_model(request.model, request.options)).structured_output
 
     async def list_models(self) -> Sequence[ModelInfo]:
         return self._listed(await self._get_json(self.models_path))

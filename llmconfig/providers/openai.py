@@ -11,7 +11,7 @@ from llmconfig.net import EgressPolicy
 from llmconfig.providers.sdk import SDKProvider
 from llmconfig.providers.uploads import LIFETIME_S, MediaLimits, Uploads
 from llmconfig.wire import openai_responses, reasoning
-from llmconfig.wire.openai_models import reasons
+from llmconfig.wire.openai_models import answers_by_schema, reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +95,7 @@ class OpenAIProvider(SDKProvider):
 
     @classmethod
     def capabilities_of(cls, model: str) -> Capabilities:
-        return replace(cls.capabilities, thinking=reasons(model))
+        return replace(cls.capabilities, thinking=reasons(model), structured_output=answers_by_schema(model))
 
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:
         name: str = row["id"]

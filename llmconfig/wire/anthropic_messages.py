@@ -24,6 +24,7 @@ from llmconfig.llm import (
     Usage,
     UsageReported,
 )
+from llmconfig.wire.answer_schema import closed
 from llmconfig.wire.claude_models import claude
 from llmconfig.wire.decoding import StreamDecoder, count, index_of, object_of, optional_object, text_of
 from llmconfig.wire.encoding import PDF, base64_text, media_type, sealed, takes
@@ -82,9 +83,14 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
         turn["content"][-1]["cache_control"] = {**mark}
     if thinking:
         body["thinking"] = thinking
-    if effort:
-        body["output_config"] = {"effort": effort}
+    shape = closed(request.output_schema) if request.output_schema else None
+    if effort or shape:
+        body["output_config"] = ({"effort": effort} if effort else {}) | ({"format": _format(shape)} if shape else {})
     return body
+
+
+def _format(shape: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "schema": shape}
 
 
 def _cache_mark(request: ModelRequest) -> dict[str, str]:
@@ -140,7 +146,7 @@ def _block(part: Part, names: ToolNames, ids: Mapping[str, str]) -> dict[str, An
             return {"type": "tool_use", "id": ids[part.id], "name": names.to_wire(part.name), "input": fresh(part.arguments)}
         case ToolResult():
             return _result(part, ids[part.tool_call_id])
-        case Media():
+        case _:
             return _media(part)
 
 

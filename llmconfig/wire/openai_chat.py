@@ -21,6 +21,7 @@ from llmconfig.llm import (
     ToolResult,
     UsageReported,
 )
+from llmconfig.wire.answer_schema import NAME, is_strict
 from llmconfig.wire.chat_calls import ChatCalls
 from llmconfig.wire.chat_dialect import PLAIN, Dialect, bridged
 from llmconfig.wire.chat_thoughts import Details
@@ -108,6 +109,9 @@ def encode(request: ModelRequest, *, provider: str, dialect: Dialect = PLAIN) ->
     body["messages"] = bridged(messages) if dialect.is_mistral(request) else messages
     if request.max_output_tokens is not None:
         body["max_tokens"] = request.max_output_tokens
+    if (schema := request.output_schema) is not None:
+        shape = {"name": NAME, "schema": fresh(schema), "strict": is_strict(schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": shape}
     if request.cache_key and provider in _OPENAI:
         body["prompt_cache_key"] = request.cache_key
     effort = effort_of(request.reasoning, efforts(request.model) or _EFFORTS) if reasons(request.model) else None

@@ -1,4 +1,4 @@
-"""What OpenAI's models take, told by their names: whether they reason, and the words of effort that they know.
+"""What OpenAI's models take, told by their names: whether they reason, the words of effort that they know, and schemas.
 
 https://developers.openai.com/api/docs/guides/reasoning; a word that a model does not know is answered with 400 `unsupported_value`.
 """
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # These answer 400 to the include of encrypted reasoning: "Encrypted content is not supported with this model." (pydantic-ai#2865)
 _WITHOUT_REASONING: Final = re.compile(r"(.*/)?(ft:)?(chatgpt-|gpt-3|gpt-4)|(.*/)?gpt-5(\.\d+)?-chat")
+_WITHOUT_SCHEMAS: Final = re.compile(r"(.*/)?(ft:)?(chatgpt-4o|gpt-3|gpt-4(?![o.\d])|o1-(mini|preview))")
 _THREE: Final[tuple[Effort, ...]] = ("low", "medium", "high")
 _FIVE: Final = re.compile(r"(?:.*/)?gpt-(\d{1,2})(?:\.(\d{1,2}))?(?![\d.])(.*)")
 
@@ -23,6 +24,10 @@ _FIVE: Final = re.compile(r"(?:.*/)?gpt-(\d{1,2})(?:\.(\d{1,2}))?(?![\d.])(.*)")
 def reasons(model: str) -> bool:
     """Whether a model thinks before it answers; a name that nobody knows may."""
     return not _WITHOUT_REASONING.match(model)
+
+
+def answers_by_schema(model: str) -> bool:
+    return not _WITHOUT_SCHEMAS.match(model)
 
 
 @lru_cache(maxsize=256)

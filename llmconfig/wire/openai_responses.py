@@ -23,6 +23,7 @@ from llmconfig.llm import (
     Usage,
     UsageReported,
 )
+from llmconfig.wire.answer_schema import NAME, is_strict
 from llmconfig.wire.decoding import StreamDecoder, count, disjoint_input, index_of, object_of, objects, optional_object, text_of
 from llmconfig.wire.encoding import PDF, arguments_json, data_url, media_type, numbers, result_text, sealed, takes, words
 from llmconfig.wire.errors import error_event, error_from
@@ -83,6 +84,9 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     if request.max_output_tokens is not None:
         body["max_output_tokens"] = request.max_output_tokens
     body |= numbers(request.options, "temperature", "top_p")
+    if (schema := request.output_schema) is not None:
+        shape = {"type": "json_schema", "name": NAME, "schema": fresh(schema), "strict": is_strict(schema)}
+        body["text"] = {"format": shape}
     effort = effort_of(request.reasoning, spoken(request.model)) if thinks else None
     if effort:
         body["reasoning"] = {"effort": effort}

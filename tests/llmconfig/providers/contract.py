@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import traceback
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -116,6 +117,14 @@ class ProviderContract:
             ("demo__search_tickets", {"query": "tëst"}, None),
             ("demo__find_customers", {}, None),
         ]
+
+    async def test_an_answer_by_a_schema_that_the_model_does_not_know(self, fake: FakeVendor, provider: StreamingProvider) -> None:
+        fake.script(Answer("Here it is.", calls=[Call("respond_with_answer", {"name": "Alice"})]))
+        schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+        answer = await collected(provider, self.request(fake, tools=TOOLS, output_schema=schema, native_schema=False))
+        assert (json.loads(answer.message().text), answer.message().tool_calls) == ({"name": "Alice"}, ())
+        assert answer.finish is not None
+        assert answer.finish.reason is FinishReason.STOP
 
     async def test_events_come_while_the_answer_is_being_written(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("one two three", hang_after=self.events_until_text(fake)))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from llmconfig.llm import AuthenticationFailed, FinishReason, Media, Message, Text, Thinking, UsageReported
+import pytest
+
+from llmconfig.llm import AuthenticationFailed, Capabilities, FinishReason, Media, Message, Text, Thinking, UsageReported
 from llmconfig.providers.anthropic import AnthropicProvider
 from llmconfig.providers.uploads import MediaLimits
 from tests.fakes.anthropic import SIGNATURE, FakeAnthropic
@@ -13,12 +15,11 @@ from tests.fakes.script import Answer, Failure, Tokens
 from tests.llmconfig.providers.contract import ProviderContract, collected, failure_of
 
 if TYPE_CHECKING:
-    import pytest
-
     from llmconfig.providers.base import StreamingProvider
     from tests.fakes.server import FakeVendor
 
 
+CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
 SMALL = MediaLimits(inline_total=100, each={"image": 1000, "document": 1000})
 
 
@@ -77,6 +78,34 @@ class TestAnthropic(ProviderContract):
     async def test_the_api_version_is_the_sdks(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         await collected(provider, self.request(fake))
         assert fake.calls[0].headers["anthropic-version"] == "2026-10-21"
+
+    @pytest.mark.parametrize(
+        ("model", "native", "schema", "by_tool"),
+        [
+            ("claude-sonnet-4-5", None, CLOSED, False),
+            ("claude-sonnet-4-5", False, CLOSED, True),
+            ("claude-sonnet-4-5", None, {"type": "object"}, True),
+            ("claude-sonnet-4-5", True, {"type": "object"}, True),
+            ("claude-3-7-sonnet", None, CLOSED, True),
+        ],
+    )
+    async def test_who_answers_by_a_schema(
+        self, fake: FakeVendor, provider: StreamingProvider, model: str, native: bool | None, schema: dict[str, object], by_tool: bool
+    ) -> None:
+        fake.models = [model]
+        fake.script(Answer("{}"))
+        answer = await collected(provider, self.request(fake, output_schema=schema, native_schema=native))
+        assert answer.message().text == "{}"
+        assert fake.calls[0].body is not None
+        assert ("tools" in fake.calls[0].body, "output_config" in fake.calls[0].body) == (by_tool, not by_tool)
+
+    async def test_the_list_says_what_a_model_can_do(self, fake: FakeVendor, provider: StreamingProvider) -> None:
+        said = {"thinking": {"supported": False}, "structured_outputs": {"supported": True}, "image_input": {"supported": False}}
+        rows = [{"id": "claude-opus-4-1", "capabilities": said}, {"id": "claude-opus-5", "capabilities": None}]
+        fake.listing = Failure(200, {"data": rows})
+        first, second = await provider.list_models()
+        assert first.capabilities == Capabilities(structured_output=True, inputs=frozenset({"document"}))
+        assert second.capabilities is None
 
     async def test_media_beyond_a_request_are_uploaded_once_and_deleted_in_the_end(
         self, fake: FakeVendor, monkeypatch: pytest.MonkeyPatch

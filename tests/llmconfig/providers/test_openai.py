@@ -88,3 +88,15 @@ class TestOpenAI(ProviderContract):
         error = await failure_of(collected(provider, self.request(fake, messages=(Message("user", (Media("image", "image/png", b"x"),)),))))
         assert type(error) is ProviderUnavailable
         await provider.aclose()
+
+    @pytest.mark.parametrize(("model", "by_tool"), [("gpt-5.4", False), ("gpt-4-turbo", True)])
+    async def test_who_answers_by_a_schema(self, fake: FakeVendor, provider: StreamingProvider, model: str, by_tool: bool) -> None:
+        fake.models = [model]
+        fake.script(Answer("{}"))
+        await collected(provider, self.request(fake, output_schema={"type": "object"}))
+        assert fake.calls[0].body is not None
+        assert ("tools" in fake.calls[0].body, "text" in fake.calls[0].body) == (by_tool, not by_tool)
+
+    async def test_what_is_known_of_a_model(self) -> None:
+        known = [OpenAIProvider.capabilities_of(name) for name in ("gpt-5.4", "gpt-4.1", "gpt-4")]
+        assert [(each.thinking, each.structured_output) for each in known] == [(True, True), (False, True), (False, False)]

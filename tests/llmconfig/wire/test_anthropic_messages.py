@@ -182,6 +182,15 @@ class TestEncode:
             assert (got["system"][0]["cache_control"], got["tools"][-1]["cache_control"]) == (mark, mark)
             assert "cache_control" not in got["tools"][0]
 
+    def test_an_answer_by_a_schema(self) -> None:
+        schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}
+        number = {"type": "integer", "description": '{"minimum": 1}'}
+        shape = {"type": "object", "properties": {"n": number}, "additionalProperties": False}
+        asked = Reasoning("high")
+        got = body(output_schema=schema, reasoning=asked, model="claude-opus-5")["output_config"]
+        assert got == {"effort": "high", "format": {"type": "json_schema", "schema": shape}}
+        assert body(output_schema=schema)["output_config"] == {"format": {"type": "json_schema", "schema": shape}}
+
     def test_options(self) -> None:
         got = body(max_output_tokens=100, options={"temperature": 1, "top_p": 1, "thinking_budget": 2000, "reasoning_effort": "high"})
         assert got["max_tokens"] == 100

@@ -47,6 +47,7 @@ STOP = chat_chunk({}, "stop")
 USAGE = chat_chunk(choices=[], usage=CHAT_USAGE)
 STOPPED = Finished(FinishReason.STOP, "stop")
 REPORTED = UsageReported(Usage(200, 60, 300, None, None, 20))
+STRICT = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 PICTURE = Media("image", "image/png", b"\x00")
 URL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
 
@@ -122,6 +123,11 @@ class TestEncode:
     )
     def test_reasoning(self, model: str, asked: Any, effort: str | None) -> None:
         assert body(model=model, reasoning=asked).get("reasoning_effort") == effort
+
+    @pytest.mark.parametrize(("schema", "strict"), [(STRICT, True), ({"type": "object"}, False)])
+    def test_an_answer_by_a_schema(self, schema: dict[str, Any], strict: bool) -> None:
+        shape = {"name": "answer", "schema": schema, "strict": strict}
+        assert body(output_schema=schema)["response_format"] == {"type": "json_schema", "json_schema": shape}
 
     def test_only_openai_itself_is_told_what_may_be_cached(self) -> None:
         asked = request(cache_key="conversation-1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmconfig.llm import EFFORTS
-from llmconfig.wire.openai_models import efforts, reasons, spoken
+from llmconfig.wire.openai_models import answers_by_schema, efforts, reasons, spoken
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,8 @@ def test_a_name_that_does_not_tell(model: str) -> None:
 def test_who_reasons() -> None:
     assert not any(map(reasons, ("gpt-4o", "ft:gpt-4o-mini:acme::1", "chatgpt-4o-latest", "openai/gpt-4.1", "gpt-5.2-chat-latest")))
     assert all(map(reasons, ("gpt-5", "gpt-5.4-mini", "o4-mini", "our-deployment")))
+
+
+def test_who_answers_by_a_schema() -> None:
+    assert all(map(answers_by_schema, ("gpt-4o", "gpt-4.1", "ft:gpt-4o-mini:acme::1", "o1", "gpt-5", "our-deployment")))
+    assert not any(map(answers_by_schema, ("gpt-3.5-turbo", "gpt-4", "gpt-4-turbo", "openai/gpt-4", "chatgpt-4o-latest", "o1-mini")))

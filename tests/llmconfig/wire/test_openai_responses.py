@@ -37,6 +37,7 @@ REASONING = {
     "summary": [{"type": "summary_text", "text": "**Looking up**"}, {"type": "summary_text", "text": "Both at once"}],
     "encrypted_content": "gAAAAABwhole==",
 }
+STRICT = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 PICTURE = Media("image", "image/png", b"\x00")
 
 
@@ -113,6 +114,11 @@ class TestEncode:
         got = body(options={"temperature": 0.2, "top_p": 0.9, "reasoning_effort": "low", "thinking_budget": 5, "x": 1})
         assert (got["temperature"], got["top_p"]) == (0.2, 0.9)
         assert not {"reasoning", "thinking_budget", "x", "reasoning_effort"} & got.keys()
+
+    @pytest.mark.parametrize(("schema", "strict"), [(STRICT, True), ({"type": "object"}, False)])
+    def test_an_answer_by_a_schema(self, schema: dict[str, Any], strict: bool) -> None:
+        shape = {"type": "json_schema", "name": "answer", "schema": schema, "strict": strict}
+        assert body(output_schema=schema)["text"] == {"format": shape}
 
     def test_what_may_be_cached(self) -> None:
         got = body(cache_key="conversation-1", options={"prompt_cache_retention": "24h"})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmconfig.llm import (
@@ -27,7 +28,9 @@ from llmconfig.llm import (
     UsageReported,
 )
 from llmconfig.net import EgressPolicy
+from llmconfig.providers.demo_instance import instance
 from llmconfig.providers.demo_rules import Reply, reply_to
+from llmconfig.wire.reasoning import budget_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
@@ -44,7 +47,7 @@ class DemoProvider(Provider):
     wire = "none"
     default_base_url = "demo:"
     is_demo = True
-    capabilities = Capabilities(thinking=True)
+    capabilities = Capabilities(thinking=True, structured_output=True)
     options = (CredentialField("pace_ms", "Pace (ms per word)", type="integer", default=PACE_MS, help="0 answers at once."),)
 
     def __init__(self, credentials: Credentials, *, egress: EgressPolicy = EgressPolicy(), timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  frozen values
@@ -71,7 +74,7 @@ class DemoProvider(Provider):
     async def _stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
         await self.check(request.model)
         pace = {"pace_ms": PACE_MS, **self._options, **request.options}["pace_ms"] / 1000
-        reply = reply_to(request)
+        reply = _asked_for(reply_to(request), request)
         # Known from the start, so that a cancelled answer still has its input counted.
         yield UsageReported(Usage(input_tokens=_input_words(request), output_tokens=0))
         for event in _events(reply):
@@ -79,6 +82,15 @@ class DemoProvider(Provider):
             yield event
         yield UsageReported(_usage(request, reply))
         yield Finished(FinishReason.TOOL_CALLS if reply.calls else FinishReason.STOP, "demo")
+
+
+def _asked_for(reply: Reply, request: ModelRequest) -> Reply:
+    """Without thinking where none is wanted; by the schema where one is given, once the tools have been called."""
+    if budget_of(request.reasoning) == 0:
+        reply = replace(reply, thinking="")
+    if request.output_schema is not None and not reply.calls:
+        reply = replace(reply, text=json.dumps(instance(request.output_schema), ensure_ascii=False))
+    return reply
 
 
 def _events(reply: Reply) -> Iterator[StreamEvent]:

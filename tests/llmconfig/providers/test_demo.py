@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from llmconfig.llm import (
     Message,
     ModelNotFound,
     ModelRequest,
+    Reasoning,
     Text,
     TextDelta,
     ThinkingDelta,
@@ -172,6 +174,21 @@ async def test_it_thinks_first_streams_in_pieces_and_counts_words() -> None:
     assert isinstance(events[-2], UsageReported)
     assert events[-2].usage.is_known
     assert isinstance(events[-1], Finished)
+
+
+async def test_it_does_not_think_where_nobody_wants_it() -> None:
+    request = replace(asking("Show me the open tickets"), reasoning=Reasoning("none"))
+    kinds = {type(event) async for event in DemoProvider(Credentials("demo:")).stream(request)}
+    assert ThinkingDelta not in kinds
+    assert TextDelta in kinds
+
+
+async def test_it_answers_by_a_schema_once_its_tools_have_answered() -> None:
+    schema = {"type": "object", "properties": {"open": {"type": "integer"}}, "required": ["open"]}
+    first = replace(asking("Show me the open tickets"), output_schema=schema)
+    assert await calls_of(first)
+    second = replace(answered("tickets", ("desk__search_tickets", {"tickets": []}, False)), output_schema=schema)
+    assert (await answer(second)).message().text == '{"open": 0}'
 
 
 async def test_the_same_question_has_the_same_answer() -> None:

@@ -44,6 +44,7 @@ def conversation_json(conversation: Conversation) -> dict[str, Any]:
         "system_prompt": conversation.system_prompt,
         "target": {"model": f"{conversation.config_id}/{conversation.model}"} if conversation.config_id else None,
         "services": conversation.services,
+        "reasoning": conversation.reasoning,
         "created_at": when(conversation.created_at),
         "updated_at": when(conversation.updated_at),
         "active_run": brief if brief and brief["status"] in Run.ACTIVE else None,
@@ -137,6 +138,7 @@ class Messages(IdempotentCreateMixin, APIView):
         body = MessageInput(data=request.data)
         body.is_valid(raise_exception=True)
         data = _changes(dict(body.validated_data))
-        posted = post_message(caller=caller, conversation=conversation, parts=data["parts"], target=data.get("target"))
+        asked: dict[str, Any] = {name: data[name] for name in ("reasoning", "output_schema") if name in data}
+        posted = post_message(caller=caller, conversation=conversation, parts=data["parts"], target=data.get("target"), asked=asked)
         answer = {"message": message_json(posted.message), "run": {"id": str(posted.run.id), "status": posted.run.status}}
         return Response(answer, status=202)

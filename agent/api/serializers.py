@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from agent.models import Service, ServiceTool
-from llmconfig.llm import Secret
+from llmconfig.llm import EFFORTS, Secret
 from llmconfig.tenancy.rest.serializers import StrictSerializer
 
 
@@ -23,6 +23,18 @@ class TargetSerializer(StrictSerializer):
         return attrs
 
 
+class ReasoningSerializer(StrictSerializer):
+    """How much the model may think before it answers: one of the two. A model that does not think takes no notice."""
+
+    effort = serializers.ChoiceField(choices=EFFORTS, required=False, help_text="A word that the model does not know means the nearest")
+    budget_tokens = serializers.IntegerField(min_value=0, max_value=1_000_000, required=False, help_text="0: none at all")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len(attrs) != 1:
+            raise serializers.ValidationError("Give either effort or budget_tokens.", code="invalid")
+        return attrs
+
+
 class ConversationInput(StrictSerializer):
     title = serializers.CharField(max_length=200, required=False, allow_blank=True)
     system_prompt = serializers.CharField(max_length=100_000, required=False, allow_blank=True, trim_whitespace=False)
@@ -30,6 +42,7 @@ class ConversationInput(StrictSerializer):
     services = serializers.ListField(
         child=serializers.UUIDField(), required=False, allow_null=True, max_length=100, help_text="Left out or null: all enabled ones"
     )
+    reasoning = ReasoningSerializer(required=False, allow_null=True, help_text="Null: as config and model have it")
 
 
 class RunBrief(serializers.Serializer[Any]):
@@ -43,6 +56,7 @@ class ConversationOutput(serializers.Serializer[Any]):
     system_prompt = serializers.CharField()
     target = TargetSerializer(allow_null=True)
     services = serializers.ListField(child=serializers.UUIDField(), allow_null=True)
+    reasoning = ReasoningSerializer(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     active_run = RunBrief(allow_null=True)
@@ -60,6 +74,10 @@ class MessageInput(StrictSerializer):
     content = serializers.CharField(required=False, trim_whitespace=False)
     parts = TextPartInput(many=True, required=False, allow_empty=False, max_length=100)  # type: ignore[call-arg]
     target = TargetSerializer(required=False, allow_null=True)
+    reasoning = ReasoningSerializer(required=False, allow_null=True, help_text="For this run alone. Left out: as the conversation has it")
+    output_schema = serializers.DictField(
+        required=False, allow_null=True, help_text="JSON Schema (draft 2020-12) of an object: the final answer's text is an instance of it"
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("content" in attrs) == ("parts" in attrs):
@@ -77,6 +95,7 @@ class MessageOutput(serializers.Serializer[Any]):
     model = serializers.CharField(allow_null=True)
     provider = serializers.CharField(allow_null=True)
     finish_reason = serializers.ChoiceField(choices=["stop", "tool_calls", "length", "content_filter", "refusal", "other"], allow_null=True)
+    finish_raw = serializers.CharField(allow_null=True, help_text="The provider's own word for it")
     created_at = serializers.DateTimeField()
     status = serializers.ChoiceField(choices=["completed", "partial"])
     run = serializers.UUIDField(allow_null=True)
@@ -138,6 +157,8 @@ class RunOutput(serializers.Serializer[Any]):
     conversation = serializers.UUIDField(allow_null=True, help_text="Null once it was deleted")
     status = serializers.ChoiceField(choices=["queued", "running", "waiting_approval", "completed", "failed", "cancelled"])
     finish_reason = serializers.CharField(allow_null=True)
+    reasoning = ReasoningSerializer(allow_null=True)
+    output_schema = serializers.DictField(allow_null=True)
     error = ErrorOutput(allow_null=True)
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)

@@ -86,6 +86,7 @@ class _Attempt:
             options=plan.options,
             reasoning=plan.reasoning,
             output_schema=plan.output_schema,
+            native_schema=plan.native_schema,
             inputs=plan.inputs,
             cache_key=plan.conversation,
         )

@@ -69,7 +69,8 @@ class RunPlan:
     """One claim of a run. first_step is the index of the step to do next (or to finish, when calls are pending).
 
     untold: messages that were stored but whose `message.completed` a lost worker no longer wrote. answered: the finish reason of
-    an answer that only lacks the run's end. inputs, context_window, output_limit: what is known of the model, None where nobody knows.
+    an answer that only lacks the run's end. inputs, context_window, output_limit, native_schema: what is known of the model, None where
+    nobody knows. output_schema: what the text of the final answer shall meet; `agent.loop.answer` has judged that it can be asked for.
     """
 
     run: str
@@ -94,3 +95,4 @@ class RunPlan:
     output_limit: int | None = None
     reasoning: Reasoning | None = None
     output_schema: JSONObject | None = None
+    native_schema: bool | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from agent.loop.answer import answer_problem, answers_so_far, complaint
 from agent.loop.attempt import AttemptFailed, run_attempt
 from agent.loop.codec import part_to_json
 from agent.loop.intents import DispatchTools, EndRun, EndStep, EndTool, FenceLost, ReleaseRun, WaitForPerson
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
     from agent.loop.ports import Journal, OpenProvider, Stop, ToolCaller
 
 STOPPED_BY_DEADLINE = "The run took longer than this installation allows. Ask for less at once, or raise ROUTEKIT_RUN_TIMEOUT."
+MISSED = "The answer does not fit the schema that was asked for, also after the model was told so. Ask again, or choose another model."
+CUT = {
+    "length": "The answer reached its limit of tokens before it was whole, and does not fit the schema. Raise the limit or ask for less.",
+    "refusal": "The model refused, so that there is no answer by the schema. Rephrase the message.",
+    "content_filter": "The provider's filter stopped the answer, so that it does not fit the schema. Rephrase the message.",
+}
+"""Why an answer that was cut does not fit: to ask for it again would cut it again."""
+MAX_REPAIRS = 1
 
 
 class Runner:
@@ -34,6 +43,7 @@ class Runner:
         self.open_provider = open_provider
         self.provider: Provider
         self.history: list[Message] = list(plan.history)
+        self.answers = answers_so_far(plan.history)
 
     async def run(self) -> None:
         try:
@@ -69,8 +79,10 @@ class Runner:
     async def _loop(self) -> None:
         step, pending = self.plan.first_step, self.plan.pending
         if self.plan.answered:
-            await self._end("completed", finish_reason=self.plan.answered)
-            return
+            if await self._concluded(self.plan.answered):
+                return
+        elif not pending and self.answers and self._said():  # lost while an answer was put right
+            await self._sent_back()
         while True:
             if pending:
                 turn = ToolTurn.resumed(self.plan, pending)
@@ -81,12 +93,41 @@ class Runner:
                 answer = await run_attempt(self, step)
                 self.history.append(answer.message)
                 if not answer.decisions:
-                    await self._end("completed", finish_reason=answer.finish)
-                    return
+                    self.answers += 1
+                    if await self._concluded(answer.finish):
+                        return
+                    step += 1
+                    continue
                 turn = ToolTurn(answer.decisions)
             if not await self._tools(step, turn):
                 return
             step, pending = step + 1, ()
+
+    async def _concluded(self, finish: str) -> bool:
+        """End the run with the last answer, or send that back once, with what is wrong with it, when it does not meet the schema."""
+        problem = await self._sent_back()
+        if problem is None:
+            await self._end("completed", finish_reason=finish)
+            return True
+        if finish in CUT:
+            await self._end("failed", finish_reason=finish, error_kind="invalid_output", error_detail=CUT[finish])
+            return True
+        if self.answers > MAX_REPAIRS:
+            await self._end("failed", finish_reason=finish, error_kind="invalid_output", error_detail=f"{MISSED} {problem}")
+            return True
+        return False
+
+    async def _sent_back(self) -> str | None:
+        """What is wrong with the last answer, which the model is then told; None where nothing is."""
+        schema = self.plan.output_schema
+        problem = None if schema is None else await asyncio.to_thread(answer_problem, self._said(), schema)
+        if problem is not None:
+            self.history.append(complaint(problem))
+        return problem
+
+    def _said(self) -> str:
+        """The text of the answer that ends the conversation so far."""
+        return self.history[-1].text if self.history[-1].role == "assistant" else ""
 
     async def _tools(self, step: int, turn: ToolTurn) -> bool:
         """Run what may run, in parallel. False when the run now waits for a person."""

@@ -23,6 +23,7 @@ class Conversation(TenantModel):
     config = models.ForeignKey("llmconfig.UserLLMConfig", null=True, blank=True, on_delete=models.SET_NULL, related_name="conversations")
     model = models.CharField(max_length=200, blank=True)
     services = models.JSONField(null=True, blank=True)
+    reasoning = models.JSONField(null=True, blank=True, help_text="How much the model may think. Null: its default.")
 
     class Meta:
         ordering = ["-updated_at"]

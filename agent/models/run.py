@@ -39,6 +39,7 @@ class Run(TenantModel):
     config = models.ForeignKey("llmconfig.UserLLMConfig", null=True, on_delete=models.SET_NULL, related_name="runs")
     model = models.CharField(max_length=200)
     output_schema = models.JSONField(null=True, blank=True, help_text="JSON Schema of an object that the final answer shall be.")
+    reasoning = models.JSONField(null=True, blank=True, help_text="How much the model may think. Null: its default.")
     fence = models.PositiveIntegerField(default=0)
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)

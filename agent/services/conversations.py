@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -10,15 +11,17 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
+from agent.loop.answer import schema_problem
 from agent.models import Conversation, Message, Run, Service, ToolCall
 from agent.services.doorbell import ring
 from llmconfig.services import default_target, resolve_target
 from llmconfig.tenancy.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
+    from llmconfig.llm import JSONObject
     from llmconfig.tenancy.caller import Caller
 
 TITLE_LENGTH = 60
@@ -37,9 +40,15 @@ def create_conversation(
     system_prompt: str = "",
     target: str | None = None,
     services: Sequence[UUID] | None = None,
+    reasoning: JSONObject | None = None,
 ) -> Conversation:
-    """target: a model id, `<config id>/<model>`; None leaves it to the default config. services: None means all enabled ones."""
-    conversation = Conversation(organization=caller.organization, owner=caller.user, title=title, system_prompt=system_prompt)
+    """target: a model id, `<config id>/<model>`; None leaves it to the default config. services: None means all enabled ones.
+
+    reasoning: `effort` or `budget_tokens`; None leaves it to config and model.
+    """
+    conversation = Conversation(
+        organization=caller.organization, owner=caller.user, title=title, system_prompt=system_prompt, reasoning=reasoning
+    )
     _set_target(conversation, caller=caller, target=target)
     _set_services(conversation, caller=caller, services=services)
     conversation.save()
@@ -47,14 +56,14 @@ def create_conversation(
 
 
 def update_conversation(*, caller: Caller, conversation: Conversation, changes: dict[str, Any]) -> Conversation:
-    """changes: any of title, system_prompt, target, services. A new target holds from the next message on."""
+    """changes: any of title, system_prompt, target, services, reasoning. A new target or reasoning holds from the next message on."""
     with transaction.atomic():
         conversation.refresh_from_db(from_queryset=Conversation.objects.select_for_update(of=("self",)))
         if "target" in changes:
             _set_target(conversation, caller=caller, target=changes["target"])
         if "services" in changes:
             _set_services(conversation, caller=caller, services=changes["services"])
-        for name in ("title", "system_prompt"):
+        for name in ("title", "system_prompt", "reasoning"):
             if name in changes:
                 setattr(conversation, name, changes[name])
         conversation.save()
@@ -71,14 +80,24 @@ def delete_conversation(*, caller: Caller, conversation: Conversation) -> None:
     locked.delete()
 
 
-def post_message(*, caller: Caller, conversation: Conversation, parts: list[dict[str, Any]], target: str | None = None) -> Posted:
+def post_message(
+    *,
+    caller: Caller,
+    conversation: Conversation,
+    parts: list[dict[str, Any]],
+    target: str | None = None,
+    asked: Mapping[str, Any] = MappingProxyType({}),
+) -> Posted:
     """Store the message and a queued run for it, and ring for a worker.
 
-    Raises Conflict `run_active` while another run is active, Unavailable when Valkey is away: nothing is accepted that could not begin.
+    asked, for this run alone: any of `reasoning` (left out: as the conversation has it) and `output_schema`, which the text of the
+    final answer shall meet. Raises Invalid `invalid_schema` for one that no answer can be asked for by, Conflict `run_active` while
+    another run is active, Unavailable when Valkey is away: nothing is accepted that could not begin.
     """
     from agent.services.live import require_valkey  # noqa: PLC0415  # Valkey's client is slow to import
 
     _check_length(parts)
+    _check_schema(asked.get("output_schema"))
     require_valkey()
     changes: dict[str, Any] = {"updated_at": timezone.now()}
     if target is not None:
@@ -87,7 +106,7 @@ def post_message(*, caller: Caller, conversation: Conversation, parts: list[dict
     config_id, model = _target_of(conversation, caller)  # all that is only read comes before the transaction: SQLite has one writer
     try:
         with transaction.atomic():
-            return _store(conversation, caller=caller, parts=parts, deployment=(config_id, model), changes=changes)
+            return _store(conversation, caller=caller, parts=parts, deployment=(config_id, model), changes=changes, asked=asked)
     except IntegrityError:
         if not Run.objects.filter(conversation=conversation, status__in=Run.ACTIVE).exists():
             raise
@@ -95,7 +114,13 @@ def post_message(*, caller: Caller, conversation: Conversation, parts: list[dict
 
 
 def _store(
-    conversation: Conversation, *, caller: Caller, parts: list[dict[str, Any]], deployment: tuple[UUID, str], changes: dict[str, Any]
+    conversation: Conversation,
+    *,
+    caller: Caller,
+    parts: list[dict[str, Any]],
+    deployment: tuple[UUID, str],
+    changes: dict[str, Any],
+    asked: Mapping[str, Any],
 ) -> Posted:
     """Raises IntegrityError while another run of the conversation is active, DoesNotExist when it was deleted meanwhile."""
     now = changes["updated_at"]
@@ -106,6 +131,8 @@ def _store(
         user=caller.user,
         config_id=deployment[0],
         model=deployment[1],
+        reasoning=asked.get("reasoning", conversation.reasoning),
+        output_schema=asked.get("output_schema"),
         nudged_at=now,
     )
     last = conversation.messages.aggregate(last=Max("position"))["last"]
@@ -155,6 +182,12 @@ def _check_length(parts: list[dict[str, Any]]) -> None:
             code="max_length",
             attr="content",
         )
+
+
+def _check_schema(schema: JSONObject | None) -> None:
+    problem = None if schema is None else schema_problem(schema)
+    if problem is not None:
+        raise Invalid(problem, code="invalid_schema", attr="output_schema")
 
 
 def _title(parts: list[dict[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from agent.mcp.policy import decide
 from agent.models import Attempt, Conversation, Message, Run, Service, ServiceTool, Step, ToolCall, ToolGrant
 from agent.services.endpoints import endpoint_of
 from agent.services.presentation import message_json
-from llmconfig.llm import FinishReason, Role, Tool, ToolResult
+from llmconfig.llm import FinishReason, Reasoning, Role, Tool, ToolResult
 from llmconfig.llm import Message as NeutralMessage
 from llmconfig.llm import ToolCall as NeutralCall
 from llmconfig.services import Deployment as ModelDeployment
@@ -88,7 +88,9 @@ def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
             inputs=client.facts.capabilities.inputs,
             context_window=client.facts.context_window,
             output_limit=client.facts.max_output_tokens,
+            reasoning=_reasoning(run, client),
             output_schema=run.output_schema,
+            native_schema=client.facts.capabilities.structured_output,
         ),
         client=client,
         endpoints=endpoints,
@@ -118,6 +120,12 @@ def _client(run: Run) -> ModelDeployment | tuple[str, str]:
         return deployment_for_run(cast("Any", run.config), run.model)  # _refusal has seen that it is there
     except ServiceError as error:
         return error.code, error.detail
+
+
+def _reasoning(run: Run, client: ModelDeployment) -> Reasoning | None:
+    """A model that does not think is asked as ever."""
+    asked = run.reasoning
+    return Reasoning(asked.get("effort"), asked.get("budget_tokens")) if asked and client.facts.capabilities.thinking else None
 
 
 def _untold(run: Run, stored: int) -> tuple[Mapping[str, Any], ...]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("valkey")
 
 ALL = "/api/conversations"
-CONVERSATION = {"id", "title", "system_prompt", "target", "services", "created_at", "updated_at", "active_run", "last_run"}
-MESSAGE = {"id", "role", "parts", "model", "provider", "finish_reason", "created_at", "status", "run"}
+CONVERSATION = {"id", "title", "system_prompt", "target", "services", "reasoning", "created_at", "updated_at", "active_run", "last_run"}
+MESSAGE = {"id", "role", "parts", "model", "provider", "finish_reason", "finish_raw", "created_at", "status", "run"}
 
 
 @pytest.fixture
@@ -232,6 +232,71 @@ def test_a_message_that_is_too_long_says_how_long_it_may_be(client: APIClient, c
 def test_the_longest_message_fits_however_it_is_escaped(client: APIClient, conversation: Conversation, settings: Any) -> None:
     body = json.dumps({"content": "\N{SLIGHTLY SMILING FACE}" * settings.MAX_MESSAGE_CHARS})
     assert client.generic("POST", messages(conversation), body, content_type="application/json").status_code == 202
+
+
+@pytest.mark.parametrize("reasoning", [{"effort": "high"}, {"budget_tokens": 4096}, {"budget_tokens": 0}, None])
+def test_how_much_the_model_may_think_is_the_conversations_until_a_message_says_otherwise(
+    client: APIClient, reasoning: dict[str, Any] | None
+) -> None:
+    made = client.post(ALL, {"reasoning": reasoning})
+    assert (made.status_code, made.json()["reasoning"]) == (201, reasoning)
+    conversation = Conversation.objects.get()
+    for body, expected in (({}, reasoning), ({"reasoning": {"effort": "low"}}, {"effort": "low"}), ({"reasoning": None}, None)):
+        run = client.post(messages(conversation), {"content": "Hi", **body}).json()["run"]["id"]
+        assert client.get(f"/api/runs/{run}").json()["reasoning"] == expected
+        Run.objects.update(status="completed")
+    assert client.patch(one(conversation), {"reasoning": {"effort": "none"}}).json()["reasoning"] == {"effort": "none"}
+    assert client.patch(one(conversation), {"title": "T"}).json()["reasoning"] == {"effort": "none"}
+    assert client.patch(one(conversation), {"reasoning": None}).json()["reasoning"] is None
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "code", "attr"),
+    [
+        ({}, "invalid", "reasoning.non_field_errors"),
+        ({"effort": "low", "budget_tokens": 5}, "invalid", "reasoning.non_field_errors"),
+        ({"effort": "huge"}, "invalid_choice", "reasoning.effort"),
+        ({"budget_tokens": -1}, "min_value", "reasoning.budget_tokens"),
+        ({"budget_tokens": True}, "invalid", "reasoning.budget_tokens"),
+        ({"tokens": 5}, "unknown_field", "reasoning.tokens"),
+        ("high", "invalid", "reasoning.non_field_errors"),
+    ],
+)
+def test_what_is_no_reasoning_is_refused_by_name(
+    client: APIClient, conversation: Conversation, reasoning: Any, code: str, attr: str
+) -> None:
+    for response in (
+        client.post(ALL, {"reasoning": reasoning}),
+        client.patch(one(conversation), {"reasoning": reasoning}),
+        client.post(messages(conversation), {"content": "Hi", "reasoning": reasoning}),
+    ):
+        assert response.status_code == 400
+        assert (error(response)["code"], error(response)["attr"]) == (code, attr)
+
+
+def test_an_answer_may_be_asked_for_by_a_schema(client: APIClient, conversation: Conversation) -> None:
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    run = client.post(messages(conversation), {"content": "Hi", "output_schema": schema}).json()["run"]["id"]
+    assert client.get(f"/api/runs/{run}").json()["output_schema"] == schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "code"),
+    [
+        ({}, "invalid_schema"),
+        ({"type": "array"}, "invalid_schema"),
+        ({"type": "object", "properties": {"a": {"type": "text"}}}, "invalid_schema"),
+        ({"type": "object", "patternProperties": {}}, "invalid_schema"),
+        ({"type": "object", "description": "x" * 32_000}, "invalid_schema"),
+        ({"type": "object", "description": "\0"}, "invalid_text"),
+        ([], "not_a_dict"),
+    ],
+)
+def test_a_schema_that_no_answer_can_meet_is_refused(client: APIClient, conversation: Conversation, schema: Any, code: str) -> None:
+    response = client.post(messages(conversation), {"content": "Hi", "output_schema": schema})
+    assert response.status_code == 400
+    assert (error(response)["code"], error(response)["attr"]) == (code, "output_schema")
+    assert not Run.objects.exists()
 
 
 def test_messages_come_oldest_first_in_pages(client: APIClient, alice: Person, conversation: Conversation) -> None:

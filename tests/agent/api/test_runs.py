@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("valkey")
 
 RUN = {
-    "id", "conversation", "status", "finish_reason", "error", "created_at", "started_at", "finished_at", "steps", "usage", "cost",
-    "currency",
+    "id", "conversation", "status", "finish_reason", "reasoning", "output_schema", "error", "created_at", "started_at", "finished_at",
+    "steps", "usage", "cost", "currency",
 }  # fmt: skip
 ATTEMPT = {
     "id", "config", "provider", "model", "status", "error_kind", "latency_ms", "ttft_ms", "usage", "cost", "currency", "evidence",

@@ -11,7 +11,7 @@ from agent.loop.intents import EndRun, EndStep, EndTool
 from agent.models import Conversation, Run, Service, ServiceTool, ToolCall, ToolGrant
 from agent.services.journal import commit_intent
 from agent.services.plans import Refused, Work, load_work
-from llmconfig.llm import Message, Secret, Text, ToolResult
+from llmconfig.llm import Message, Reasoning, Secret, Text, ToolResult
 from llmconfig.services import create_config, default_target, update_config
 from llmconfig.tenancy.models import DataKey
 from tests.agent.rows import answered, begun, claimed, conversation_of, decision, queued_run, service_of, tool_call
@@ -52,6 +52,23 @@ def test_a_fresh_run_begins_with_what_was_said(alice: Person, run: Run, claim: C
     assert plan.target == {"model": f"{run.config_id}/{run.model}"}
     assert plan.deployment.provider == "demo"
     assert work.last_seq == 0
+
+
+def test_what_was_asked_for_with_the_message_goes_along(run: Run, claim: Claim) -> None:
+    plan = work_of(run).plan
+    assert (plan.reasoning, plan.output_schema, plan.native_schema) == (None, None, True)
+    Run.objects.update(reasoning={"budget_tokens": 4096}, output_schema={"type": "object"})
+    plan = work_of(run).plan
+    assert (plan.reasoning, plan.output_schema) == (Reasoning(budget_tokens=4096), {"type": "object"})
+
+
+@pytest.mark.parametrize(("model", "thinks", "native"), [("claude-opus-5", True, True), ("claude-3-5-haiku-20241022", False, False)])
+def test_a_model_that_does_not_think_takes_no_notice(alice: Person, model: str, thinks: bool, native: bool) -> None:
+    run = vendor_run(alice, name="Mine")
+    Run.objects.filter(id=run.id).update(model=model, reasoning={"effort": "high"})
+    plan = work_of(run).plan
+    assert plan.reasoning == (Reasoning("high") if thinks else None)
+    assert plan.native_schema == native
 
 
 def test_history_holds_every_message_with_its_results(alice: Person, run: Run, claim: Claim) -> None:

@@ -49,7 +49,8 @@ def test_what_the_event_says_is_what_the_row_says(alice: Person) -> None:
         "completed",
     )
     said = message_json(run.messages.get(role="user"))
-    assert (said["provider"], said["model"], said["finish_reason"]) == (None, None, None)
+    assert told["finish_raw"] == "end_turn"
+    assert (said["provider"], said["model"], said["finish_reason"], said["finish_raw"]) == (None, None, None, None)
 
 
 def test_a_run_says_what_happened_and_sums_up(alice: Person) -> None:

@@ -35,17 +35,17 @@ class Chat:
         self.client, self.worker = person.client(), worker
         self.id = self.client.post("/api/conversations", {}).json()["id"]
 
-    def say(self, text: str, target: str | None = None) -> str:
-        """Post a message; the id of its run."""
-        body = {"content": text} | ({"target": {"model": target}} if target else {})
+    def say(self, text: str, target: str | None = None, **more: Any) -> str:
+        """Post a message, with more fields; the id of its run."""
+        body = {"content": text, **more} | ({"target": {"model": target}} if target else {})
         response = self.client.post(f"/api/conversations/{self.id}/messages", body)
         assert response.status_code == 202, response.content
         run: str = response.json()["run"]["id"]
         return run
 
-    def ask(self, text: str, target: str | None = None) -> dict[str, Any]:
+    def ask(self, text: str, target: str | None = None, **more: Any) -> dict[str, Any]:
         """Say something and wait until the worker has let go; the run."""
-        run = self.say(text, target)
+        run = self.say(text, target, **more)
         self.worker.finish()
         return self.run(run)
 

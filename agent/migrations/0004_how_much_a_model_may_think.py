@@ -1,0 +1,20 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("agent", "0002_what_a_run_was_asked_for"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="conversation",
+            name="reasoning",
+            field=models.JSONField(blank=True, help_text="How much the model may think. Null: its default.", null=True),
+        ),
+        migrations.AddField(
+            model_name="run",
+            name="reasoning",
+            field=models.JSONField(blank=True, help_text="How much the model may think. Null: its default.", null=True),
+        ),
+    ]

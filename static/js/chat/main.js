@@ -13,6 +13,7 @@ import { createDraft } from "./draft.js";
 import { createInspector } from "./inspector.js";
 import { createModelMenu } from "./model-menu.js";
 import { createServicesMenu } from "./services-menu.js";
+import { createThinkingMenu } from "./thinking-menu.js";
 import { Thread } from "./thread.js";
 import { createTranscript } from "./transcript.js";
 
@@ -35,6 +36,7 @@ function showHead() {
 function showMenus() {
   modelMenu.show(thread.target);
   servicesMenu.show(thread.services);
+  thinkingMenu.show(thread.target, thread.reasoning);
 }
 
 function changed() {
@@ -104,6 +106,9 @@ const modelMenu = createModelMenu({
 const servicesMenu = createServicesMenu({
   servicesUrl,
   onChange: (ids) => thread.setServices(ids).catch((error) => toastError("The services were not changed", error)).finally(showMenus),
+});
+const thinkingMenu = createThinkingMenu({
+  onChoose: (reasoning) => thread.setReasoning(reasoning).catch((error) => toastError("How much it thinks was not changed", error)).finally(showMenus),
 });
 
 function open(id) {

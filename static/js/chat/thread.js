@@ -66,6 +66,11 @@ export class Thread {
     return (this.conversation ? this.conversation.services : this.#choice.services) ?? null;
   }
 
+  /** How much the model thinks, or null for its default. */
+  get reasoning() {
+    return (this.conversation ? this.conversation.reasoning : this.#choice.reasoning) ?? null;
+  }
+
   /** Opens a conversation, or with null an empty one. */
   async open(id) {
     this.#following?.abort();
@@ -230,6 +235,7 @@ export class Thread {
     const body = { title: titleFrom(text) };
     if (this.#choice.target) body.target = this.#choice.target;
     if (this.#choice.services) body.services = this.#choice.services;
+    if (this.#choice.reasoning) body.reasoning = this.#choice.reasoning;
     const conversation = await post("conversations", body);
     Object.assign(this, { id: conversation.id, conversation });
     this.created(conversation);
@@ -273,6 +279,10 @@ export class Thread {
 
   setServices(ids) {
     return this.#change({ services: ids });
+  }
+
+  setReasoning(reasoning) {
+    return this.#change({ reasoning });
   }
 
   rename(title) {

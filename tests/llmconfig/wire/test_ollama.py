@@ -239,7 +239,7 @@ class TestDecode:
             ("call_x8w2vd7c", CUSTOMER_GET, {"id": 7}),
         ]
 
-    def test_bug_7_calls_with_one_index_are_never_merged(self) -> None:
+    def test_bug_07_calls_with_one_index_are_never_merged(self) -> None:
         first, second, third = ({"function": {"index": 0, "name": name, "arguments": {"n": name}}} for name in "abb")
         answer = fold(events(line({"tool_calls": [first]}), line({"tool_calls": [second, third], "content": "so"}), done()))
         assert [(call.name, call.arguments, call.provider_data) for call in answer.message().tool_calls] == [

@@ -7,7 +7,7 @@ after its message, only provider data of this very provider and model is left, a
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from llmconfig.llm import Media, Message, Part, Text, Thinking, ToolCall, ToolResult
 from llmconfig.wire.encoding import left_out, refused
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from llmconfig.llm import ProviderData
+
+SealedPart = TypeVar("SealedPart", Text, ToolCall)
 
 NO_RESULT: Final = "The call was interrupted: no result was recorded."
 SILENT_FAILURE: Final = "The tool failed without saying why."
@@ -35,6 +37,7 @@ def repair(
     left out with a note in its place: a refusal there would end the conversation for good.
     seals: the keys of provider data that let a thought be sent back. A thought of this model that carries none of them
     (an interrupted stream leaves an empty signature) would be refused by the provider for as long as the conversation lives.
+    A text that is nothing but such a seal (Gemini sends one behind its answer) goes back as it came.
     """
     results = _first_results(messages)
     repaired: list[Message] = []
@@ -96,16 +99,21 @@ def _own(part: Part, provider: str, model: str, seals: frozenset[str]) -> Part |
     """The part of an assistant message as this model may see it again, or None."""
     match part:
         case Thinking(provider_data=data):
-            return part if data and data.belongs_to(provider, model) and any(data.data.get(key) for key in seals) else None
+            return part if data and data.belongs_to(provider, model) and _is_sealed(data, seals) else None
         case Text(text, data):
-            return _stripped(part, data, provider, model) if text.strip() else None
+            own = _stripped(part, data, provider, model)
+            return own if text.strip() or (own.provider_data and _is_sealed(own.provider_data, seals)) else None
         case ToolCall(provider_data=data):
             return _stripped(part, data, provider, model)
         case _:
             return None
 
 
-def _stripped(part: Text | ToolCall, data: ProviderData | None, provider: str, model: str) -> Text | ToolCall:
+def _is_sealed(data: ProviderData, seals: frozenset[str]) -> bool:
+    return any(data.data.get(key) for key in seals)
+
+
+def _stripped(part: SealedPart, data: ProviderData | None, provider: str, model: str) -> SealedPart:
     return part if data is None or data.belongs_to(provider, model) else replace(part, provider_data=None)
 
 

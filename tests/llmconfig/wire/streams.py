@@ -73,6 +73,7 @@ ANTHROPIC_TOOLS = (_PUBLISHED / "anthropic_tools.sse").read_bytes()
 RESPONSES_TOOLS = (_PUBLISHED / "responses_tools.sse").read_bytes()
 CHAT_TOOLS = (_PUBLISHED / "chat_tools.sse").read_bytes()
 OLLAMA_TOOLS = (_PUBLISHED / "ollama_tools.ndjson").read_bytes()
+GEMINI_TOOLS = (_PUBLISHED / "gemini_tools.sse").read_bytes()
 
 
 def chat_chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> bytes:

@@ -10,8 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmconfig.llm import Finished, ProviderError, StreamInterrupted
-from llmconfig.wire import anthropic_messages, ollama, openai_chat, openai_responses
-from tests.llmconfig.wire.streams import ANTHROPIC_TOOLS, CHAT_TOOLS, OLLAMA_TOOLS, RESPONSES_TOOLS, decode, drain, fold, request
+from llmconfig.wire import anthropic_messages, gemini, ollama, openai_chat, openai_responses
+from tests.llmconfig.wire.streams import (
+    ANTHROPIC_TOOLS,
+    CHAT_TOOLS,
+    GEMINI_TOOLS,
+    OLLAMA_TOOLS,
+    RESPONSES_TOOLS,
+    decode,
+    drain,
+    fold,
+    request,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -21,6 +31,7 @@ WIRES = [
     pytest.param(openai_responses, RESPONSES_TOOLS, id="responses"),
     pytest.param(openai_chat, CHAT_TOOLS, id="chat"),
     pytest.param(ollama, OLLAMA_TOOLS, id="ollama"),
+    pytest.param(gemini, GEMINI_TOOLS, id="gemini"),
 ]
 EVENTS = [param for param in WIRES if param.values[0] is not ollama]
 """Those whose events have names."""

@@ -54,6 +54,12 @@ def test_bug_01_thinking_of_another_provider_or_model_is_dropped_and_its_data_st
         assert got[1] == assistant(Text("ok"), ToolCall("a", "t", {}))
 
 
+def test_a_text_that_is_only_a_seal_is_kept_for_its_own_model() -> None:
+    for data, kept in ((OWN, True), (FOREIGN, False), (ProviderData("p", "m", {"id": "raw"}), False), (None, False)):
+        got = repaired(user("hi"), assistant(Text("ok"), Text("", data)))
+        assert got[1] == (assistant(Text("ok"), Text("", data)) if kept else assistant(Text("ok")))
+
+
 def test_bug_02_a_thought_with_an_empty_signature_is_never_sent_back() -> None:
     unsigned = Thinking("hm", ProviderData("p", "m", {"signature": ""}))
     assert repaired(user("hi"), assistant(unsigned, Text("ok")), assistant(Thinking("bare"), Text("ok"))) == (

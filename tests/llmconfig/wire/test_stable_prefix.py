@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmconfig.llm import Media, Message, ProviderData, Reasoning, Text, Thinking, ToolCall, ToolResult
-from llmconfig.wire import anthropic_messages, ollama, openai_chat, openai_responses
+from llmconfig.wire import anthropic_messages, gemini, ollama, openai_chat, openai_responses
 from tests.llmconfig.wire.streams import request, user
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 PICTURE = Media("image", "image/png", b"\x00")
-WIRES = [(anthropic_messages, "messages"), (openai_responses, "input"), (openai_chat, "messages"), (ollama, "messages")]
+WIRES = [
+    (anthropic_messages, "messages"),
+    (openai_responses, "input"),
+    (openai_chat, "messages"),
+    (gemini, "contents"),
+    (ollama, "messages"),
+]
 
 
 def turn(number: int) -> tuple[Message, ...]:

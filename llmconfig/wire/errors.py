@@ -63,7 +63,24 @@ _CODES: Final[Mapping[str, ErrorClass]] = {
     "bio_policy": ContentFiltered,
     "misalignment_policy_violation": ContentFiltered,
     "image_content_policy_violation": ContentFiltered,
+    # Google's reasons, then its statuses
+    "API_KEY_INVALID": AuthenticationFailed,  # comes with 400
+    "ACCESS_TOKEN_EXPIRED": AuthenticationFailed,
+    "BILLING_DISABLED": QuotaExhausted,
+    "UNAUTHENTICATED": AuthenticationFailed,
+    "RESOURCE_EXHAUSTED": RateLimited,
+    "NOT_FOUND": ModelNotFound,
+    "DEADLINE_EXCEEDED": ProviderTimeout,
+    "UNAVAILABLE": Overloaded,
+    "INTERNAL": Overloaded,
+    "UNKNOWN": Overloaded,
+    "ABORTED": Overloaded,
+    "CANCELLED": Overloaded,
 }
+
+# Google says “You exceeded your current quota” of what is full for a minute and for a day; the name of the quota tells which.
+_SPENT_QUOTA: Final = re.compile(r"PerDay|PerMonth", re.IGNORECASE)
+_SPENT_CREDIT: Final = re.compile(r"prepa(id|yment) credits|spend(ing)? (cap|limit)|\blimit: 0\b", re.IGNORECASE)
 
 # Only where a vendor sends no code: Anthropic's 400 for a spent budget, the imitators' for a long prompt, xAI's 400 for a bad key.
 _PHRASES: Final[tuple[tuple[re.Pattern[str], ErrorClass], ...]] = tuple(
@@ -82,6 +99,9 @@ _PHRASES: Final[tuple[tuple[re.Pattern[str], ErrorClass], ...]] = tuple(
         (r"(incorrect|invalid) api[ -]?key|invalid x-api-key|api key not valid", AuthenticationFailed),
         (r"is not a valid model|model \S+ (does not exist|not found)|no such model", ModelNotFound),
         (r"content (filtering|management) policy", ContentFiltered),
+        (r"input token count .{0,60}(exceeds|only supports)|payload size exceeds", ContextTooLong),  # Gemini, Vertex AI
+        (r"api key (not found|expired)|(api )?key was reported as leaked", AuthenticationFailed),
+        (r"location is not supported|not available in your country", PermissionDenied),
     )
 )
 _PHRASED_STATUSES: Final = frozenset((None, 400, 403, 404, 413, 422, 429, 500))
@@ -99,11 +119,14 @@ _STATUSES: Final[Mapping[int, ErrorClass]] = {
 # The type of an error event tells what its status would have been.
 _TYPES: Final[Mapping[str, ErrorClass]] = {
     "permission_error": PermissionDenied,
+    "PERMISSION_DENIED": PermissionDenied,
     "not_found_error": ModelNotFound,
     "rate_limit_error": RateLimited,
     "rate_limit_exceeded": RateLimited,
     "timeout_error": ProviderTimeout,
     "invalid_request_error": InvalidRequest,
+    "INVALID_ARGUMENT": InvalidRequest,
+    "FAILED_PRECONDITION": InvalidRequest,
     "invalid_image": InvalidRequest,
     "image_parse_error": InvalidRequest,
     "unsupported_image_media_type": InvalidRequest,
@@ -134,7 +157,7 @@ def error_from(status: int, body: bytes, headers: Mapping[str, str], *, label: s
     error = _class_of(fault, status) or _by_status(status)
     asked = retry_after(headers)
     wait = fault.retry_after if asked is None else asked
-    return _built(error, fault.message, label=label, status=status, retry_after=wait, limits=limits_from(headers))
+    return _built(error, fault.message, label=label, status=status, retry_after=_believed(wait), limits=limits_from(headers))
 
 
 def error_event(error: object, *, label: str) -> ProviderError:
@@ -145,12 +168,15 @@ def error_event(error: object, *, label: str) -> ProviderError:
     if found is None:
         typed = (_TYPES[code] for code in fault.codes if code in _TYPES)
         found = next(typed, _by_status(status) if status else Overloaded)
-    return _built(found, fault.message, label=label, status=None, retry_after=fault.retry_after, limits=None)
+    return _built(found, fault.message, label=label, status=None, retry_after=_believed(fault.retry_after), limits=None)
 
 
 def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
     """Seconds to wait, at most an hour, from `retry-after-ms` or `retry-after` (seconds or a date); None when neither makes sense."""
-    seconds = _asked_for(headers, now)
+    return _believed(_asked_for(headers, now))
+
+
+def _believed(seconds: float | None) -> float | None:
     return None if seconds is None else min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
 
 
@@ -179,6 +205,8 @@ def _seconds(text: str) -> float | None:
 
 
 def _class_of(fault: Fault, status: int | None) -> ErrorClass | None:
+    if "RESOURCE_EXHAUSTED" in fault.codes and (_SPENT_CREDIT.search(fault.message) or any(map(_SPENT_QUOTA.search, fault.codes))):
+        return QuotaExhausted
     for code in fault.codes:
         if code in _CODES:
             return _CODES[code]

@@ -21,6 +21,8 @@ _SECRETS: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(r"(?i)\bbasic\s+[A-Z0-9+/]{12,}={0,2}"),
     re.compile(r"(?i)\b(?:sk|pk|rk|gsk|xai|hf|nvapi|pplx|csk|fw|r8)[-_][\w*.\-]{4,}"),
     re.compile(r"\bAIza[\w\-]{8,}"),
+    re.compile(r"\b(?:ya29|AQ)\.[\w\-.]{8,}"),  # Google's access tokens and newer keys
+    re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[\w+/=\s\\]*(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?"),
     re.compile(r"\beyJ[\w\-]{8,}(?:\.[\w\-]+)*"),
     re.compile(r"(?<![A-Za-z0-9+/_])(?=[A-Za-z+/_]*[0-9])(?=[0-9+/_]*[A-Za-z])[A-Za-z0-9+/_]{32,}={0,2}"),
 )
@@ -46,7 +48,7 @@ class Fault:
     def of(cls, value: object) -> Fault:
         """From the error object of a vendor, however it is nested."""
         if isinstance(value, list):
-            value = next(iter(objects(cast("object", value))), None)
+            value = next(iter(objects(cast("object", value))), None)  # Google puts a whole list around it
         if isinstance(value, str):
             return cls(clean(value))
         outer = optional_object(value)
@@ -54,9 +56,11 @@ class Fault:
         if not error:
             message = outer.get("message") or outer.get("error") or outer.get("detail")
             return cls(clean(_sentence(message)), _codes(outer))
-        behind = _behind(error)
+        behind, details = _behind(error), objects(error.get("details"))
         message = ": ".join(filter(None, (_sentence(error.get("message")), behind.message)))
-        return cls(clean(message), (*behind.codes, *_codes(error), *_codes(outer)))
+        return cls(
+            clean(message), (*behind.codes, *_google_codes(details), *_codes(error), *_codes(outer)), behind.retry_after or _google_delay(details)
+        )
 
 
 def read_fault(body: bytes) -> Fault:
@@ -92,6 +96,19 @@ def _behind(error: dict[str, object]) -> Fault:
     """What the provider behind a gateway said, as OpenRouter passes it on: its own message is no more than “Provider returned error”."""
     raw = optional_object(error.get("metadata")).get("raw")
     return read_fault(raw.encode("utf-8", "replace")) if isinstance(raw, str) else Fault()
+
+
+def _google_codes(details: list[dict[str, object]]) -> tuple[str, ...]:
+    """Quotas that were exceeded, and the reason, from Google's `google.rpc` details: more exact than the status they come with."""
+    quotas = [text_of(violation.get("quotaId")) for detail in details for violation in objects(detail.get("violations"))]
+    reasons = [text_of(detail.get("reason")) for detail in details]
+    return tuple(filter(None, (*quotas, *reasons)))
+
+
+def _google_delay(details: list[dict[str, object]]) -> float | None:
+    """Seconds, from a `RetryInfo` such as `{"retryDelay": "34.07s"}`."""
+    delays = (re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)s", text_of(detail.get("retryDelay"))) for detail in details)
+    return next((float(found[1]) for found in delays if found), None)
 
 
 def _sentence(message: object) -> str:

@@ -35,7 +35,54 @@ def openai(code: str | None, message: str, type_: str = "invalid_request_error")
     return {"error": {"message": message, "type": type_, "param": None, "code": code}}
 
 
+def google(code: int, status: str, message: str, *details: dict[str, object]) -> dict[str, object]:
+    return {"error": {"code": code, "message": message, "status": status, "details": list(details)}}
+
+
+def reason(word: str) -> dict[str, object]:
+    return {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": word, "domain": "googleapis.com"}
+
+
+def quota(id_: str) -> dict[str, object]:
+    return {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaMetric": "requests", "quotaId": id_}]}
+
+
+QUOTA = "You exceeded your current quota, please check your plan and billing details."
 TABLE = [
+    (
+        400,
+        google(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", reason("API_KEY_INVALID")),
+        AuthenticationFailed,
+    ),
+    (400, [google(400, "INVALID_ARGUMENT", "API Key not found. Please pass a valid API key.")], AuthenticationFailed),
+    (401, google(401, "UNAUTHENTICATED", "Request had invalid authentication credentials."), AuthenticationFailed),
+    (403, google(403, "PERMISSION_DENIED", "Your API key was reported as leaked. Please use another API key."), AuthenticationFailed),
+    (403, google(403, "PERMISSION_DENIED", "Vertex AI API has not been used.", reason("SERVICE_DISABLED")), PermissionDenied),
+    (403, google(403, "PERMISSION_DENIED", "This API method requires billing.", reason("BILLING_DISABLED")), QuotaExhausted),
+    (400, google(400, "FAILED_PRECONDITION", "User location is not supported for the API use."), PermissionDenied),
+    (400, google(400, "FAILED_PRECONDITION", "Some precondition failed."), InvalidRequest),
+    (404, google(404, "NOT_FOUND", "models/x is not found for API version v1beta."), ModelNotFound),
+    (400, google(400, "INVALID_ARGUMENT", "* GenerateContentRequest.contents: contents is not specified"), InvalidRequest),
+    (
+        400,
+        google(400, "INVALID_ARGUMENT", "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."),
+        ContextTooLong,
+    ),
+    (
+        400,
+        google(400, "INVALID_ARGUMENT", "The input token count is 1200000 but model only supports up to 1048576."),
+        ContextTooLong,
+    ),
+    (400, google(400, "INVALID_ARGUMENT", "Request payload size exceeds the limit: 20971520 bytes."), ContextTooLong),
+    (429, google(429, "RESOURCE_EXHAUSTED", QUOTA, quota("GenerateRequestsPerMinutePerProjectPerModel-FreeTier")), RateLimited),
+    (429, google(429, "RESOURCE_EXHAUSTED", QUOTA, quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier")), QuotaExhausted),
+    (429, google(429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric: free_tier_requests, limit: 0"), QuotaExhausted),
+    (429, google(429, "RESOURCE_EXHAUSTED", "Your project has exceeded its monthly spending cap."), QuotaExhausted),
+    (429, google(429, "RESOURCE_EXHAUSTED", "Resource exhausted. Please try again later."), RateLimited),
+    (499, google(499, "CANCELLED", "The operation was cancelled."), Overloaded),
+    (500, google(500, "INTERNAL", "An internal error has occurred."), Overloaded),
+    (503, google(503, "UNAVAILABLE", "The model is overloaded."), Overloaded),
+    (504, google(504, "DEADLINE_EXCEEDED", "The request timed out."), ProviderTimeout),
     (401, anthropic("authentication_error", "invalid x-api-key"), AuthenticationFailed),
     (401, openai("invalid_api_key", "Incorrect API key provided: sk-abc."), AuthenticationFailed),
     (401, "<html>401</html>", AuthenticationFailed),
@@ -205,3 +252,10 @@ def test_any_answer_is_an_error_of_the_tree(status: int, body: bytes) -> None:
     got = error_from(status, body, {}, label="Anthropic")
     assert isinstance(got, ProviderError)
     assert got.detail
+
+
+@pytest.mark.parametrize(("delay", "headers", "seconds"), [("34.07s", {}, 34.07), ("90000s", {}, 3600), ("34s", {"retry-after": "7"}, 7)])
+def test_the_wait_that_a_body_asks_for(delay: str, headers: dict[str, str], seconds: float) -> None:
+    body = google(429, "RESOURCE_EXHAUSTED", QUOTA, quota("PerMinute"), {"@type": "google.rpc.RetryInfo", "retryDelay": delay})
+    error = error_from(429, json.dumps(body).encode(), headers, label="Google Gemini")
+    assert (type(error), error.retry_after) == (RateLimited, seconds)

@@ -25,6 +25,22 @@ from llmconfig.wire.fault import MAX_MESSAGE, Fault, clean, read_fault
             Fault("no", ("ResponsibleAIPolicyViolation", "content_filter", "400")),
         ),
         ([{"error": {"code": 400, "message": "bad", "status": "INVALID_ARGUMENT"}}], Fault("bad", ("400", "INVALID_ARGUMENT"))),
+        (
+            {
+                "error": {
+                    "code": 429,
+                    "message": "full",
+                    "status": "RESOURCE_EXHAUSTED",
+                    "details": [
+                        {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": "PerDay-FreeTier"}, {}]},
+                        {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "RATE_LIMIT_EXCEEDED"},
+                        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"},
+                    ],
+                }
+            },
+            Fault("full", ("PerDay-FreeTier", "RATE_LIMIT_EXCEEDED", "429", "RESOURCE_EXHAUSTED"), 34.5),
+        ),
+        ({"error": {"message": "full", "details": [{"retryDelay": "soon"}, {"retryDelay": {"seconds": 3}}]}}, Fault("full")),
         ({"object": "error", "message": "too long", "type": "BadRequestError", "code": 400}, Fault("too long", ("400", "BadRequestError"))),
         ({"error": "model 'x' not found"}, Fault("model 'x' not found")),
         ({"detail": "Not Found"}, Fault("Not Found")),
@@ -61,6 +77,9 @@ def test_plain_text_and_broken_utf8_are_read() -> None:
 
 
 KEYS = (
+    "ya29.c.b0AXv0zTPQ-abc_DEF",
+    "AQ.Ab8RN6Kabc-def_ghi",
+    "-----BEGIN PRIVATE KEY----- MIIEvQIBADANBg kqhkiG9w0B= -----END PRIVATE KEY-----",
     "sk-ant-api03-AbCdEfGhIjKlMnOpQrStUvWxYz_0123456789",
     "sk-proj-abc123XYZ",
     "sk-ab***********wxyz",

@@ -34,7 +34,10 @@ class PlainProvider(StreamingProvider):
 
     async def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx2.Response:
         headers = await self._headers()
-        request = self._http.build_request(method, f"{self.base_url.rstrip('/')}{path}", json=body, headers=headers)
+        return await self._answered(self._http.build_request(method, f"{self.base_url.rstrip('/')}{path}", json=body, headers=headers))
+
+    async def _answered(self, request: httpx2.Request) -> httpx2.Response:
+        """As `_request`, for a request of another shape."""
         response = await self._http.send(request, stream=True)
         if response.status_code >= 300:
             try:

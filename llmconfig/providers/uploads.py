@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from llmconfig.llm import InvalidRequest, Media, ModelNotFound, ModelRequest, ProviderError, Text, ToolResult
+from llmconfig.llm import InvalidRequest, Media, ModelNotFound, ModelRequest, PermissionDenied, ProviderError, Text, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -81,7 +81,7 @@ class Uploads:
     def lost(self, request: ModelRequest, error: ProviderError) -> bool:
         """Whether the provider refused the request because it no longer knows an upload; the uploads of the request are then forgotten."""
         names = {part.uploaded for part in _media(request.messages) if part.uploaded}
-        if not names or not isinstance(error, InvalidRequest | ModelNotFound):
+        if not names or not isinstance(error, InvalidRequest | ModelNotFound | PermissionDenied):  # Google may not say what is gone
             return False
         if not any(name in error.detail for name in names) and "file" not in error.detail.lower():
             return False

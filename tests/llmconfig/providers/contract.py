@@ -66,6 +66,8 @@ class ProviderContract:
     list_key: ClassVar[str] = "data"
     row_key: ClassVar[str] = "id"
     """Where the vendor's list of models lies in its page, and a row's name in the row."""
+    key_header: ClassVar[tuple[str, str]] = ("Authorization", f"Bearer {KEY}")
+    refused_key_status: ClassVar[int] = 401
     unsaid: ClassVar[dict[str, Any]] = {}
     """What is taken for granted of a model whose row says nothing but its name: fields of `ModelInfo`."""
 
@@ -330,7 +332,7 @@ class ProviderContract:
     ) -> None:
         for name in (
             "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_ORG_ID",
-            "OPENAI_PROJECT_ID", "OPENAI_BASE_URL",
+            "OPENAI_PROJECT_ID", "OPENAI_BASE_URL", "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT",
         ):  # fmt: skip
             monkeypatch.setenv(name, "operators-own")
         for name in ("ANTHROPIC_CUSTOM_HEADERS", "OPENAI_CUSTOM_HEADERS"):
@@ -341,7 +343,9 @@ class ProviderContract:
         await provider.aclose()
         assert len(fake.requests) == 2
         for request in fake.requests:
-            assert request.headers["Authorization"] == f"Bearer {KEY}"
+            name, value = self.key_header
+            assert request.headers[name] == value
+            assert KEY not in request.path
             assert "operators-own" not in str(request.headers)
 
     @pytest.mark.parametrize("status", [400, 401, 500])
@@ -368,7 +372,7 @@ class ProviderContract:
         await provider.aclose()
         assert type(error) is AuthenticationFailed
         assert "lemonade" not in error.message
-        assert error.detail.startswith(f"{self.provider_class.label} refused this key (401)")
+        assert error.detail.startswith(f"{self.provider_class.label} refused this key ({self.refused_key_status})")
 
     async def test_a_key_that_is_echoed_within_the_stream_is_masked(self, fake: FakeVendor) -> None:
         key = "lemonade-stand"

@@ -162,12 +162,12 @@ class TestEncode:
 
 
 class TestSignatures:
-    def test_bug_1_what_another_model_signed_is_not_sent(self) -> None:
+    def test_bug_01_what_another_model_signed_is_not_sent(self) -> None:
         for data in (sealed("gemini-2.5-pro", thought_signature="s"), ProviderData("anthropic", NEW, {"thought_signature": "s"})):
             said = Message("assistant", (Thinking("hm", data), Text("a", data), Text("", data)))
             assert contents(user("hi"), said, user("go on"))[1]["parts"] == [{"text": "a"}]
 
-    def test_bug_1_the_first_call_of_another_model_bears_the_word_that_google_gives_for_it(self) -> None:
+    def test_bug_01_the_first_call_of_another_model_bears_the_word_that_google_gives_for_it(self) -> None:
         calls = tuple(ToolCall(id_, "tickets__find", {}, None, ProviderData("openai", "gpt", {"id": "call_x"})) for id_ in ("a", "b"))
         parts = contents(user("hi"), Message("assistant", (Text("So."), *calls)))[1]["parts"]
         assert parts == [{"text": "So."}, {**call("tickets__find", {}), "thoughtSignature": UNSIGNED}, call("tickets__find", {})]
@@ -176,7 +176,7 @@ class TestSignatures:
         parts = contents(user("hi"), Message("assistant", (ToolCall("a", "tickets__find", {}),)), model=OLD)[1]["parts"]
         assert parts == [call("tickets__find", {})]
 
-    def test_bug_3_every_signature_goes_back_as_it_came(self) -> None:
+    def test_bug_03_every_signature_goes_back_as_it_came(self) -> None:
         """litellm#16893, pydantic-ai#3647."""
         message = answered(GEMINI_TOOLS)
         parts = contents(user("hi"), message)[1]["parts"]
@@ -197,7 +197,7 @@ class TestSignatures:
             ([text("h", thought=True), text("", thoughtSignature="s"), text("a")], [("h", None), ("a", "s")]),
         ],
     )
-    def test_bug_3_a_signature_in_a_later_or_empty_part(self, chunks: list[Any], parts: list[Any]) -> None:
+    def test_bug_03_a_signature_in_a_later_or_empty_part(self, chunks: list[Any], parts: list[Any]) -> None:
         message = answered(*map(chunk, chunks), STOP)
         got = [(part.text, part.provider_data and part.provider_data.data["thought_signature"]) for part in message.parts]  # type: ignore[union-attr]
         assert got == parts
@@ -293,7 +293,7 @@ class TestDecode:
         assert folded.usage == Usage(input_tokens=200, output_tokens=60, cache_read_tokens=300, reasoning_tokens=32)
         assert got[-1] == Finished(FinishReason.TOOL_CALLS, "STOP")
 
-    def test_bug_8_calls_in_one_chunk_are_kept_apart_also_of_one_name(self) -> None:
+    def test_bug_08_calls_in_one_chunk_are_kept_apart_also_of_one_name(self) -> None:
         message = answered(chunk(call("tickets__find", {"query": "a"}), call("tickets__find", {"query": "b"}), call("tickets__find")), STOP)
         assert [(made.name, dict(made.arguments)) for made in message.tool_calls] == [
             ("tickets__find", {"query": "a"}),
@@ -394,7 +394,7 @@ class TestUsage:
     def test_buckets(self, counts: dict[str, int], usage: Usage) -> None:
         assert events(chunk(text("a"), usageMetadata=counts), STOP)[1] == UsageReported(usage)
 
-    def test_bug_9_what_a_later_chunk_leaves_out_is_still_known(self) -> None:
+    def test_bug_09_what_a_later_chunk_leaves_out_is_still_known(self) -> None:
         got = events(
             chunk(text("a"), usageMetadata={"promptTokenCount": 10, "cachedContentTokenCount": 7, "thoughtsTokenCount": 6}),
             chunk(text("b"), usageMetadata={"promptTokenCount": 10, "candidatesTokenCount": 4}),

@@ -45,6 +45,7 @@ _LOCATION: Final = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9.:-]{0,100}")
 _VERTEX_HOST: Final = "aiplatform.googleapis.com"
 _MOST_PAGES: Final = 50
+_VERTEX: Final = "Vertex AI in place of a key"
 
 
 class GeminiProvider(PlainProvider):
@@ -63,10 +64,15 @@ class GeminiProvider(PlainProvider):
     fields = (
         CredentialField("api_key", "API key", write_only=True, help="From aistudio.google.com. Or leave it empty and use Vertex AI."),
         CredentialField(
-            "service_account", "Service account (JSON key)", write_only=True, help="For Vertex AI, in place of an API key: the whole file."
+            "service_account",
+            "Service account (JSON key)",
+            write_only=True,
+            multiline=True,
+            group=_VERTEX,
+            help="The whole file, in place of an API key.",
         ),
-        CredentialField("project", "Project", help="Of Google Cloud, for Vertex AI. Empty: the service account's own."),
-        CredentialField("location", "Location", default="global", help="Of Vertex AI, such as europe-west4."),
+        CredentialField("project", "Project", group=_VERTEX, help="Of Google Cloud. Empty: the service account's own."),
+        CredentialField("location", "Location", default="global", group=_VERTEX, help="Such as europe-west4."),
         CredentialField("base_url", "Base URL", type="url", default=default_base_url, help="Change it only for a gateway."),
     )
     options = (

@@ -59,7 +59,9 @@ class Fault:
         behind, details = _behind(error), objects(error.get("details"))
         message = ": ".join(filter(None, (_sentence(error.get("message")), behind.message)))
         return cls(
-            clean(message), (*behind.codes, *_google_codes(details), *_codes(error), *_codes(outer)), behind.retry_after or _google_delay(details)
+            clean(message),
+            (*behind.codes, *_google_codes(details), *_codes(error), *_codes(outer)),
+            behind.retry_after or _google_delay(details),
         )
 
 

@@ -333,7 +333,9 @@ class TestVertex:
         assert fake.requests == []
 
     @pytest.mark.parametrize(
-        "key", ["-----BEGIN PRIVATE KEY-----\nlemonade\n-----END PRIVATE KEY-----", pem(ec.generate_private_key(ec.SECP256R1()))]
+        "key",
+        ["-----BEGIN PRIVATE KEY-----\nlemonade\n-----END PRIVATE KEY-----", pem(ec.generate_private_key(ec.SECP256R1()))],
+        ids=["no key", "elliptic"],
     )
     async def test_a_private_key_that_signs_nothing(self, fake: FakeGemini, key: str) -> None:
         provider = self.build(fake, account(fake, private_key=key))

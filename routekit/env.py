@@ -139,6 +139,7 @@ FIRST_TOKEN_TIMEOUT_S: Final = _env.float("ROUTEKIT_FIRST_TOKEN_TIMEOUT", defaul
 IDLE_TIMEOUT_S: Final = _env.float("ROUTEKIT_IDLE_TIMEOUT", default=60.0)
 RUN_TIMEOUT_S: Final = _env.float("ROUTEKIT_RUN_TIMEOUT", default=1800.0)
 TOOL_TIMEOUT_S: Final = _env.float("ROUTEKIT_TOOL_TIMEOUT", default=120.0)
+MODELS_REFRESH_S: Final = _env.float("ROUTEKIT_MODELS_REFRESH", default=86_400.0)
 WEB_THREADS: Final = _env.int("ROUTEKIT_WEB_THREADS", default=16)
 WORKER_SLOTS: Final = _env.int("ROUTEKIT_WORKER_SLOTS", default=256)
 LOG_LEVEL: Final = _log_level()

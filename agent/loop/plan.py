@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmconfig.llm import JSONObject, MediaKind, Message, Reasoning, Tool, ToolCall, ToolResult
+    from llmconfig.llm import JSONObject, MediaKind, Message, Reasoning, TokenPrices, Tool, ToolCall, ToolResult
 
 Verdict = Literal["run", "ask", "refuse"]
 
@@ -18,6 +18,7 @@ class Deployment:
     """Config and model, as events name it.
 
     base_url: who an OpenAI-compatible server is, for its prices. priced_as: the vendor's name of the model, where it is another.
+    prices: an admin's, which outweigh the list; as they were when the run was claimed.
     """
 
     config: str
@@ -25,6 +26,7 @@ class Deployment:
     model: str
     base_url: str = ""
     priced_as: str = ""
+    prices: TokenPrices | None = None
 
 
 @dataclass(frozen=True, slots=True)

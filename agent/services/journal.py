@@ -92,7 +92,12 @@ def _begin_attempt(claim: Claim, intent: BeginAttempt, seq: int) -> None:
 def _end_attempt(claim: Claim, intent: EndAttempt, seq: int) -> AttemptSettled:
     deployment, usage, now = intent.deployment, intent.usage, timezone.now()
     cost = price_attempt(
-        provider_type=deployment.provider, model=deployment.priced_as or deployment.model, usage=usage, at=now, base_url=deployment.base_url
+        provider_type=deployment.provider,
+        model=deployment.priced_as or deployment.model,
+        usage=usage,
+        at=now,
+        base_url=deployment.base_url,
+        prices=deployment.prices,
     )
     Attempt.objects.filter(id=intent.attempt).update(
         status=intent.status,

@@ -71,7 +71,7 @@ def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
             run=str(run.id),
             conversation=str(run.conversation_id),
             target={"model": f"{run.config_id}/{run.model}"},
-            deployment=Deployment(str(run.config_id), client.provider, run.model, client.credentials.base_url, client.facts.underlying),
+            deployment=_deployment(run, client),
             history=_history(conversation),
             system=conversation.system_prompt,
             tools=_tools(run, services),
@@ -96,6 +96,11 @@ def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
         endpoints=endpoints,
         last_seq=last_seq,
     )
+
+
+def _deployment(run: Run, client: ModelDeployment) -> Deployment:
+    facts = client.facts
+    return Deployment(str(run.config_id), client.provider, run.model, client.credentials.base_url, facts.underlying, facts.prices)
 
 
 def known_seq(run_id: UUID) -> int:

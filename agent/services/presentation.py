@@ -65,7 +65,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "steps": steps,
         "usage": {name: _total([getattr(attempt, name) for attempt in attempts]) for name in USAGE_FIELDS},
         "cost": money(_sum_costs(attempts)),
-        "currency": attempts[0].currency if attempts else "USD",
+        "currency": next((attempt.currency for attempt in attempts if attempt.cost is not None), "USD"),
     }
 
 
@@ -106,5 +106,8 @@ def _total(counts: list[int | None]) -> int | None:
 
 
 def _sum_costs(attempts: list[Attempt]) -> Decimal | None:
+    """None as soon as one is unknown, and where prices in two currencies do not add up."""
     costs = [attempt.cost for attempt in attempts]
+    if len({attempt.currency for attempt in attempts}) > 1:
+        return None
     return None if not costs or any(cost is None for cost in costs) else sum((cost for cost in costs if cost is not None), Decimal(0))

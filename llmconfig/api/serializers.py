@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
@@ -140,23 +141,104 @@ class ProviderSerializer(serializers.Serializer[Any]):
     capabilities = CapabilitiesSerializer()
 
 
+class _PriceField(serializers.DecimalField):
+    """A decimal string for a million tokens, never below zero."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=12, decimal_places=6, min_value=Decimal(0), help_text="Decimal, for a million tokens.", **kwargs)
+
+
 class PriceSerializer(serializers.Serializer[Any]):
+    """source: whether an admin set it (`custom`) or it stands in the price list (`list`)."""
+
     input_per_mtok = serializers.CharField(help_text="Decimal, for a million tokens.")
     output_per_mtok = serializers.CharField(help_text="Decimal, for a million tokens.")
+    cache_read_per_mtok = serializers.CharField(allow_null=True)
+    cache_write_per_mtok = serializers.CharField(allow_null=True)
     currency = serializers.CharField()
+    source = serializers.ChoiceField(choices=["custom", "list"])  # type: ignore[assignment]  # the base reserves the name
+
+
+class CustomPriceSerializer(StrictSerializer):
+    """Cache reads and writes without a price of their own are billed as input."""
+
+    input_per_mtok = _PriceField()
+    output_per_mtok = _PriceField()
+    cache_read_per_mtok = _PriceField(required=False, allow_null=True)
+    cache_write_per_mtok = _PriceField(required=False, allow_null=True)
+    currency = serializers.RegexField(r"^[A-Z]{3}\Z", required=False, help_text="Three capital letters; USD by default.")
+
+
+class CustomCapabilitiesSerializer(StrictSerializer):
+    """What is left out stays as the provider has it. `text` is always among the inputs."""
+
+    tools = serializers.BooleanField(required=False)
+    parallel_tools = serializers.BooleanField(required=False)
+    thinking = serializers.BooleanField(required=False)
+    structured_output = serializers.BooleanField(required=False)
+    inputs = serializers.ListField(child=serializers.ChoiceField(choices=["text", "image", "document", "audio", "video"]), required=False)
+
+
+class CustomModelChangeSerializer(StrictSerializer):
+    """`price` and `capabilities` are replaced whole; null and empty leave it to the lists."""
+
+    label = serializers.CharField(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]  # the base reserves the name
+    context_window = serializers.IntegerField(min_value=1, max_value=_INT32, required=False, allow_null=True)
+    max_output_tokens = serializers.IntegerField(min_value=1, max_value=_INT32, required=False, allow_null=True)
+    capabilities = CustomCapabilitiesSerializer(required=False)
+    price = CustomPriceSerializer(required=False, allow_null=True)
+
+
+class NewCustomModelSerializer(CustomModelChangeSerializer):
+    config = serializers.UUIDField()
+    model = serializers.CharField(max_length=200)
+
+
+class CustomModelSerializer(serializers.Serializer[Any]):
+    """An admin's row. target: `<config id>/<model>`, as a conversation names it."""
+
+    id = serializers.UUIDField()
+    target = serializers.CharField()
+    config = serializers.UUIDField()
+    config_name = serializers.CharField()
+    provider = serializers.CharField()
+    model = serializers.CharField()
+    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]  # the stubs reserve the name
+    context_window = serializers.IntegerField(allow_null=True)
+    max_output_tokens = serializers.IntegerField(allow_null=True)
+    capabilities = JSONObjectField()
+    price = PriceSerializer(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
 
 
 @extend_schema_serializer(component_name="Model")
 class ModelRowSerializer(serializers.Serializer[Any]):
+    """custom: the id of an admin's row on this model, for PATCH and DELETE. fetched_at: when the provider last listed its models."""
+
     id = serializers.CharField(help_text="`<config id>/<model>`")
     provider = serializers.CharField()
     model = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]  # the stubs reserve the name
     context_window = serializers.IntegerField(allow_null=True)
+    max_output_tokens = serializers.IntegerField(allow_null=True)
     capabilities = CapabilitiesSerializer()
     price = PriceSerializer(allow_null=True)
     config = serializers.UUIDField()
     config_name = serializers.CharField()
+    custom = serializers.UUIDField(allow_null=True)
+    hint = serializers.CharField(allow_null=True, help_text="Why it may no longer answer.")
+    fetched_at = serializers.DateTimeField(allow_null=True)
+
+
+class RefreshedSerializer(serializers.Serializer[Any]):
+    """Of the stored list: the new one, or the old one where `error` says why there is none."""
+
+    ok = serializers.BooleanField()
+    latency_ms = serializers.IntegerField()
+    models = serializers.IntegerField(help_text="How many the provider lists.")
+    fetched_at = serializers.DateTimeField(allow_null=True)
+    error = ConnectionErrorSerializer(allow_null=True)
 
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):

@@ -50,6 +50,7 @@ from llmconfig.llm.messages import (
     ToolCall,
     ToolResult,
 )
+from llmconfig.llm.prices import TokenPrices
 from llmconfig.llm.provider import Capabilities, CredentialField, Credentials, ModelInfo, Provider, Timeouts
 from llmconfig.llm.secret import Secret
 from llmconfig.llm.usage import Usage
@@ -98,6 +99,7 @@ __all__ = [
     "Thinking",
     "ThinkingDelta",
     "Timeouts",
+    "TokenPrices",
     "Tool",
     "ToolCall",
     "ToolCallDelta",

@@ -24,7 +24,10 @@ class ConfigStatus(models.TextChoices):
 
 
 class UserLLMConfig(OwnedModel):
-    """api_key_hint: `…wxyz`. api_key_fingerprint: equal for equal keys of one organization. secret_version counts the keys it has had."""
+    """api_key_hint: `…wxyz`. api_key_fingerprint: equal for equal keys of one organization. secret_version counts the keys it has had.
+
+    models_asked_at: when a worker was last asked to fetch its list of models.
+    """
 
     SECRET_FIELDS: ClassVar = ("api_key", "credentials")
 
@@ -46,6 +49,7 @@ class UserLLMConfig(OwnedModel):
     last_tested_at = models.DateTimeField(null=True, blank=True)
     last_latency_ms = models.PositiveIntegerField(null=True, blank=True)
     secret_version = models.PositiveIntegerField(default=0, editable=False)
+    models_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = "provider config"

@@ -1,7 +1,7 @@
 """What the API, the pages, the admin, commands and `agent` may ask of llmconfig. `__all__` is the surface."""
 
 from llmconfig.services.canary import kek_problem
-from llmconfig.services.catalogue import ModelRow, default_target, model_of, models_for, resolve_target
+from llmconfig.services.catalogue import ModelRow, default_target, larger_models, model_of, models_for, resolve_target
 from llmconfig.services.clients import Deployment, build_provider, deployment_for_run, preload_provider
 from llmconfig.services.configs import (
     ConfigFields,
@@ -21,12 +21,20 @@ from llmconfig.services.connection import (
     test_new_configs,
     test_unsaved_config,
 )
+from llmconfig.services.custom_models import (
+    create_custom_model,
+    custom_model_for,
+    custom_model_row,
+    delete_custom_model,
+    update_custom_model,
+)
 from llmconfig.services.demo import ensure_demo_config
 from llmconfig.services.facts import ModelFacts, facts_of
 from llmconfig.services.fields import available_providers, effective_base_url, egress_policy, provider_of
 from llmconfig.services.places import waiting_place
 from llmconfig.services.pool import ClientPool, preload_providers
 from llmconfig.services.pricing import Cost, price_attempt
+from llmconfig.services.refresh import Refreshed, refresh_models
 from llmconfig.services.schemas import provider_row
 from llmconfig.services.secrets import open_credentials
 from llmconfig.services.shared_keys import import_env_keys
@@ -40,15 +48,20 @@ __all__ = [
     "Deployment",
     "ModelFacts",
     "ModelRow",
+    "Refreshed",
     "available_providers",
     "build_provider",
     "check_new_config",
     "config_for",
     "configs_for",
     "create_config",
+    "create_custom_model",
     "create_token",
+    "custom_model_for",
+    "custom_model_row",
     "default_target",
     "delete_config",
+    "delete_custom_model",
     "deployment_for_run",
     "effective_base_url",
     "egress_policy",
@@ -57,6 +70,7 @@ __all__ = [
     "import_env_keys",
     "issue_token",
     "kek_problem",
+    "larger_models",
     "model_of",
     "models_for",
     "note_result",
@@ -66,6 +80,7 @@ __all__ = [
     "price_attempt",
     "provider_of",
     "provider_row",
+    "refresh_models",
     "require_working",
     "resolve_target",
     "revoke_token",
@@ -75,5 +90,6 @@ __all__ = [
     "tokens_for",
     "update_config",
     "update_config_as_operator",
+    "update_custom_model",
     "waiting_place",
 ]

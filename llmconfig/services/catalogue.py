@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
 from django.utils import timezone
@@ -10,39 +10,64 @@ from django.utils import timezone
 from llmconfig.models import MAX_MODEL_LENGTH, UserLLMConfig
 from llmconfig.services.configs import config_for, configs_for
 from llmconfig.services.demo import DEMO_SLUG
-from llmconfig.services.facts import facts_of
-from llmconfig.services.fields import provider_of
-from llmconfig.services.pricing import look_up
+from llmconfig.services.facts import KnownModels, entries_of
+from llmconfig.services.model_lists import ask_for_refresh
 from llmconfig.tenancy.errors import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from llmconfig.llm import Provider
     from llmconfig.tenancy.caller import Caller
 
 
 class ModelRow(TypedDict):
-    """A row of GET /api/models. config: the config's id; price: decimal strings for a million tokens, or null."""
+    """A row of GET /api/models. config: the config's id; price: decimal strings for a million tokens, or null.
+
+    custom: the id of an admin's own row on this model. hint: why it may no longer answer.
+    fetched_at: when the provider last listed its models.
+    """
 
     id: str
     provider: str
     model: str
     label: str
     context_window: int | None
+    max_output_tokens: int | None
     capabilities: dict[str, Any]
-    price: dict[str, str] | None
+    price: dict[str, str | None] | None
     config: str
     config_name: str
+    custom: str | None
+    hint: str | None
+    fetched_at: datetime | None
 
 
 def models_for(caller: Caller) -> list[ModelRow]:
-    """Models of every enabled config, own ones first. A config that was never tested offers the model it names."""
-    configs = configs_for(caller).filter(is_enabled=True).select_related("model_list")
-    ordered = sorted(configs, key=lambda config: (config.owner_id is None, config.provider_type == DEMO_SLUG, -config.priority))
+    """Models of every enabled config, own ones first. A config that was never tested offers the model it names.
+
+    Answers from what is stored; lists that have grown old are fetched anew in the background.
+    """
+    configs = _usable(caller)
+    ask_for_refresh(configs)
+    return _rows_of(configs)
+
+
+def larger_models(caller: Caller, window: int) -> list[str]:
+    """Names of models that read more than `window` tokens, as a person would look for them; the smallest that suffice first."""
+    fitting = [row for row in _rows_of(_usable(caller)) if (row["context_window"] or 0) > window and not row["hint"]]
+    fitting.sort(key=lambda row: row["context_window"] or 0)
+    return list(dict.fromkeys(f"{row['model']} ({row['config_name']})" for row in fitting))
+
+
+def _usable(caller: Caller) -> list[UserLLMConfig]:
+    configs = configs_for(caller).filter(is_enabled=True).select_related("model_list").prefetch_related("custom_models")
+    return sorted(configs, key=lambda config: (config.owner_id is None, config.provider_type == DEMO_SLUG, -config.priority))
+
+
+def _rows_of(configs: Iterable[UserLLMConfig]) -> list[ModelRow]:
     now = timezone.now()
-    return [row for config in ordered for row in _rows(config, now)]
+    return [row for config in configs for row in _rows(config, now)]
 
 
 def resolve_target(caller: Caller, model_id: str) -> tuple[UserLLMConfig, str]:
@@ -61,48 +86,45 @@ def resolve_target(caller: Caller, model_id: str) -> tuple[UserLLMConfig, str]:
 
 def default_target(caller: Caller) -> tuple[UserLLMConfig, str] | None:
     """The caller's default config, else the organization's, else the first with a model (own, shared, demo last); else None."""
-    usable = [config for config in configs_for(caller).filter(is_enabled=True).select_related("model_list") if model_of(config)]
+    configs = configs_for(caller).filter(is_enabled=True).select_related("model_list").prefetch_related("custom_models")
+    usable = [config for config in configs if model_of(config)]
     usable.sort(key=lambda each: (not each.is_default, each.owner_id is None, each.provider_type == DEMO_SLUG, -each.priority))
     return (usable[0], model_of(usable[0])) if usable else None
 
 
 def model_of(config: UserLLMConfig) -> str:
-    """The model a config stands for: the one it names, else the first that its provider listed; "" before any test."""
+    """The model a config stands for: the one it names, else the first that its provider listed, else an admin's first; else ""."""
     if config.model:
         return config.model
-    listed = _listed(config)
-    return str(listed[0]["id"]) if listed else ""
-
-
-def _listed(config: UserLLMConfig) -> list[dict[str, Any]]:
-    entries = config.model_list.entries if hasattr(config, "model_list") else []
-    return [entry for entry in entries if len(entry["id"]) <= MAX_MODEL_LENGTH]
+    entries = entries_of(config)
+    if entries:
+        return next(iter(entries))
+    return next((row.model for row in config.custom_models.all()), "")
 
 
 def _rows(config: UserLLMConfig, at: datetime) -> Iterator[ModelRow]:
     try:
-        provider = provider_of(config.provider_type)
+        known = KnownModels(config)
     except Invalid:
         return
-    listed = _listed(config)
-    if config.model and all(entry["id"] != config.model for entry in listed):
-        listed = [{"id": config.model}, *listed]
-    for entry in listed:
-        yield _row(config, provider, entry, at)
+    for model in known.names():
+        yield _row(known, model, at)
 
 
-def _row(config: UserLLMConfig, provider: type[Provider], entry: dict[str, Any], at: datetime) -> ModelRow:
-    model = cast("str", entry["id"])
-    facts = facts_of(config, model, at=at)
-    priced = look_up(provider.slug, facts.underlying, at=at, base_url=config.base_url)
+def _row(known: KnownModels, model: str, at: datetime) -> ModelRow:
+    config, facts, custom = known.config, known.facts(model, at=at), known.custom.get(model)
     return ModelRow(
         id=f"{config.pk}/{model}",
-        provider=provider.slug,
+        provider=known.provider.slug,
         model=model,
         label=facts.label,
         context_window=facts.context_window,
+        max_output_tokens=facts.max_output_tokens,
         capabilities=facts.capabilities.as_dict(),
-        price=priced.price() if priced else None,
+        price=facts.price(),
         config=str(config.pk),
         config_name=config.name,
+        custom=str(custom.pk) if custom else None,
+        hint=known.hint(model),
+        fetched_at=config.model_list.fetched_at if hasattr(config, "model_list") else None,
     )

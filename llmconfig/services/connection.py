@@ -7,22 +7,23 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, Unpack
 
 from django.utils import timezone
 
 from llmconfig.llm import ModelInfo, ProviderError, ProviderTimeout
-from llmconfig.models import MAX_MODEL_LENGTH, ConfigStatus, ModelList, UserLLMConfig
+from llmconfig.models import ConfigStatus, UserLLMConfig
 from llmconfig.services.clients import UNREADABLE, build_provider
 from llmconfig.services.configs import ConfigFields, check_new_config, config_for
 from llmconfig.services.fields import provider_of
+from llmconfig.services.model_lists import model_entries, store_list
 from llmconfig.services.places import waiting_place
 from llmconfig.services.secrets import credentials_from, lacks, open_credentials
 from llmconfig.tenancy.errors import Invalid
 from llmconfig.vault import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
     from uuid import UUID
 
     from llmconfig.llm import Credentials, Provider, Secret
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+Work: TypeAlias = "Callable[[Provider], Awaitable[Sequence[ModelInfo]]]"
 DEADLINE_S: Final = 20.0
 _STATUS_OF: Final[Mapping[str, ConfigStatus]] = {
     "authentication_failed": ConfigStatus.INVALID,
@@ -66,20 +68,6 @@ class TestRefused(Invalid):
     default_code = "test_failed"
 
 
-def model_entries(models: Sequence[ModelInfo]) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": each.id,
-            "label": each.label,
-            "context_window": each.context_window,
-            "max_output_tokens": each.max_output_tokens,
-            "capabilities": each.capabilities.as_dict() if each.capabilities else None,
-        }
-        for each in models
-        if len(each.id) <= MAX_MODEL_LENGTH
-    ]
-
-
 def test_config(*, caller: Caller, id: UUID) -> ConnectionResult:
     """Test a saved config: keeps its status, when it was tested and the models it listed. Network; never within a transaction."""
     config = config_for(caller, id)
@@ -90,10 +78,8 @@ def test_config(*, caller: Caller, id: UUID) -> ConnectionResult:
 
 def test_new_configs(configs: Sequence[UserLLMConfig]) -> list[ConnectionResult]:
     """Test configs that were just saved, all at once, so that they take one deadline together. What goes wrong with one is its result."""
-    asked = [(config.provider_type, open_credentials(config), config.model) for config in configs]
-    for config in configs:
-        provider_of(config.provider_type).preload()
-    results = _run(_answers(asked))
+    asked = [(provider_of(config.provider_type), open_credentials(config), _checking(config.model)) for config in configs]
+    results = ask_all(asked)
     for config, result in zip(configs, results, strict=True):
         note_result(config, result)
     return results
@@ -106,7 +92,7 @@ def test_unsaved_config(*, caller: Caller, **fields: Unpack[ConfigFields]) -> Co
     if api_key := fields.get("api_key"):
         secrets["api_key"] = api_key
     credentials = credentials_from(provider, base_url=fields.get("base_url", ""), secrets=secrets, options=fields.get("options", {}))
-    return _ask(provider, credentials, fields.get("model", ""))
+    return ask(provider, credentials, work=_checking(fields.get("model", "")))
 
 
 def require_working(*, caller: Caller, **fields: Unpack[ConfigFields]) -> ConnectionResult:
@@ -123,9 +109,7 @@ def note_result(config: UserLLMConfig, result: ConnectionResult) -> None:
     changes: dict[str, Any] = {"last_tested_at": now, "last_latency_ms": result.latency_ms, "status_detail": result.error_detail[:1000]}
     if result.ok:
         changes["status"] = ConfigStatus.VALID
-        ModelList.objects.update_or_create(
-            config=config, defaults={"organization_id": config.organization_id, "entries": model_entries(result.models), "fetched_at": now}
-        )
+        store_list(config, result.models)
     elif status := _STATUS_OF.get(result.error_kind):
         changes["status"] = status
     same_secret = UserLLMConfig.objects.filter(pk=config.pk, secret_version=config.secret_version)
@@ -133,26 +117,43 @@ def note_result(config: UserLLMConfig, result: ConnectionResult) -> None:
 
 
 def _test_saved(config: UserLLMConfig) -> ConnectionResult:
+    opened = ready(config)
+    return opened if isinstance(opened, ConnectionResult) else ask(*opened, work=_checking(config.model))
+
+
+def ready(config: UserLLMConfig) -> tuple[type[Provider], Credentials] | ConnectionResult:
+    """What a saved config's provider can be asked with, or the result that already stands without asking. Raises `Invalid`."""
     provider = provider_of(config.provider_type)
     if lacks(config, provider):
         return ConnectionResult(0, error_kind="missing_key", error_detail="This config has no key. Enter one and test again.")
     try:
-        credentials = open_credentials(config)
+        return provider, open_credentials(config)
     except Unreadable:
         return ConnectionResult(0, error_kind="unreadable", error_detail=f"The key cannot be opened. {UNREADABLE}")
-    return _ask(provider, credentials, config.model)
 
 
-def _ask(provider: type[Provider], credentials: Credentials, model: str) -> ConnectionResult:
+def ask(provider: type[Provider], credentials: Credentials, *, work: Work) -> ConnectionResult:
+    """Do `work` with a client of its own, within the deadline. Raises `Unavailable` when too many wait already."""
     provider.preload()
     with waiting_place():
-        return _run(_answer(provider.slug, credentials, model))
+        return _run(_answer(provider.slug, credentials, work))
 
 
-async def _answer(slug: str, credentials: Credentials, model: str) -> ConnectionResult:
+def ask_all(asked: Sequence[tuple[type[Provider], Credentials, Work]]) -> list[ConnectionResult]:
+    """All at once, so that they take one deadline together. What goes wrong with one is its result."""
+    for provider, _, _ in asked:
+        provider.preload()
+    return _run(_answers(asked))
+
+
+def _checking(model: str) -> Work:
+    return lambda client: client.check(model)
+
+
+async def _answer(slug: str, credentials: Credentials, work: Work) -> ConnectionResult:
     started = time.monotonic()
     try:
-        models = await _check(slug, credentials, model)
+        models = await _done(slug, credentials, work)
     except ProviderError as error:
         return ConnectionResult(_ms_since(started), error_kind=error.kind, error_detail=error.message)
     return ConnectionResult(_ms_since(started), models=models)
@@ -173,8 +174,9 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(alone())
 
 
-async def _answers(asked: Sequence[tuple[str, Credentials, str]]) -> list[ConnectionResult]:
-    answers = await asyncio.gather(*(_answer(*each) for each in asked), return_exceptions=True)
+async def _answers(asked: Sequence[tuple[type[Provider], Credentials, Work]]) -> list[ConnectionResult]:
+    each = (_answer(provider.slug, credentials, work) for provider, credentials, work in asked)
+    answers = await asyncio.gather(*each, return_exceptions=True)
     return [_failed(answer) if isinstance(answer, BaseException) else answer for answer in answers]
 
 
@@ -185,11 +187,11 @@ def _failed(error: BaseException) -> ConnectionResult:
     return ConnectionResult(0, error_kind="internal", error_detail="The test itself broke; the log says why. Test again in the settings.")
 
 
-async def _check(slug: str, credentials: Credentials, model: str) -> Sequence[ModelInfo]:
+async def _done(slug: str, credentials: Credentials, work: Work) -> Sequence[ModelInfo]:
     client = build_provider(slug, credentials)
     try:
         async with asyncio.timeout(DEADLINE_S):
-            return await client.check(model)
+            return await work(client)
     except TimeoutError:
         raise ProviderTimeout(f"No answer within {DEADLINE_S:.0f} seconds.") from None
     finally:

@@ -1,4 +1,4 @@
-"""What a call cost and what a model costs, from the bundled price list. An unknown price is None, never 0.
+"""What a call cost and what a model costs: an admin's price, or the bundled price list's. An unknown price is None, never 0.
 
 The list is genai-prices' snapshot as installed; its updater is never started, so that a price has a version and no call home.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -19,7 +19,7 @@ from llmconfig.services.demo import DEMO_SLUG
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from llmconfig.llm import Usage
+    from llmconfig.llm import TokenPrices, Usage
 
 Evidence: TypeAlias = Literal["measured", "estimated", "unknown"]
 CURRENCY: Final = "USD"
@@ -47,15 +47,31 @@ class ListedModel:
     context_window: int | None
     input_per_mtok: Decimal | None
     output_per_mtok: Decimal | None
+    cache_read_per_mtok: Decimal | None = None
+    cache_write_per_mtok: Decimal | None = None
 
-    def price(self) -> dict[str, str] | None:
+    def price(self) -> dict[str, str | None] | None:
+        """Decimal strings for a million tokens; None without a price for both input and output."""
         if self.input_per_mtok is None or self.output_per_mtok is None:
             return None
-        return {"input_per_mtok": str(self.input_per_mtok), "output_per_mtok": str(self.output_per_mtok), "currency": CURRENCY}
+        names = ("input_per_mtok", "output_per_mtok", "cache_read_per_mtok", "cache_write_per_mtok")
+        return {name: plain(getattr(self, name)) for name in names} | {"currency": CURRENCY, "source": "list"}
 
 
-def price_attempt(*, provider_type: str, model: str, usage: Usage, at: datetime, base_url: str = "") -> Cost:
-    """at: when the request was sent; prices change over time. base_url tells who an OpenAI-compatible server is."""
+def plain(amount: Decimal | None) -> str | None:
+    """Without exponent or idle zeros."""
+    return None if amount is None else f"{amount.normalize():f}"
+
+
+def price_attempt(
+    *, provider_type: str, model: str, usage: Usage, at: datetime, base_url: str = "", prices: TokenPrices | None = None
+) -> Cost:
+    """at: when the request was sent; prices change over time. base_url tells who an OpenAI-compatible server is.
+
+    prices: an admin's for this very model, which outweigh the list and are exact.
+    """
+    if prices is not None:
+        return _by_admin(prices, usage)
     if provider_type == DEMO_SLUG:
         return Cost(Decimal(0), version="demo", evidence="measured")
     found = _find(provider_type, model, base_url)
@@ -67,6 +83,13 @@ def price_attempt(*, provider_type: str, model: str, usage: Usage, at: datetime,
     calculated = listed.calc_price(_billed(usage), provider, genai_request_timestamp=at)
     evidence: Evidence = "measured" if _plain_name(model) == _plain_name(str(listed.id)) else "estimated"
     return Cost(calculated.total_price, version=_version(), evidence=evidence)
+
+
+def _by_admin(prices: TokenPrices, usage: Usage) -> Cost:
+    amount = prices.cost(usage)
+    if amount is None:
+        return Cost(None, currency=prices.currency)
+    return Cost(amount, currency=prices.currency, version=prices.version, evidence="measured")
 
 
 @cache
@@ -82,7 +105,8 @@ def look_up(provider_type: str, model: str, *, at: datetime, base_url: str = "")
     if found is None:
         return None
     listed = found[1]
-    return ListedModel(listed.name or model, listed.context_window, _price(listed, "input_mtok", at), _price(listed, "output_mtok", at))
+    names = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
+    return ListedModel(listed.name or model, listed.context_window, *(_price(listed, name, at) for name in names))
 
 
 def preload_prices() -> None:
@@ -95,9 +119,15 @@ def _find(provider_type: str, model: str, base_url: str) -> tuple[Any, Any] | No
     listed_as = _listed_as(provider_type)
     if not model or (listed_as is None and not base_url):
         return None
+    return _found(listed_as, model, "" if listed_as else base_url)
+
+
+@lru_cache(maxsize=8192)
+def _found(listed_as: str | None, model: str, base_url: str) -> tuple[Any, Any] | None:
+    """A name that the list does not hold takes a third of a millisecond to miss, and lists of models have hundreds of those."""
     snapshot = import_module("genai_prices.data_snapshot").get_snapshot()  # half a second, so not at start
     try:
-        found: tuple[Any, Any] = snapshot.find_provider_model(model, None, listed_as, None if listed_as else base_url)
+        found: tuple[Any, Any] = snapshot.find_provider_model(model, None, listed_as, base_url or None)
     except LookupError:
         return None
     return found

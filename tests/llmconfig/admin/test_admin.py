@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 CANARY, NEXT_CANARY = "sk-ant-canary-0123456789wxyz", "sk-ant-second-0123456789abcd"
 PASSWORD = "correct horse battery"
 CONFIGS = "/admin/llmconfig/userllmconfig/"
-PAGES = [f"/admin/llmconfig/{model}/" for model in ("userllmconfig", "organization", "membership", "user", "apitoken")]
+PAGES = [f"/admin/llmconfig/{model}/" for model in ("userllmconfig", "organization", "membership", "user", "apitoken", "custommodel")]
 
 
 @pytest.fixture
@@ -59,6 +59,7 @@ def secrets_of(config: UserLLMConfig) -> list[str]:
 def test_no_screen_shows_a_secret(operator: Client, alice: Person, config: UserLLMConfig) -> None:
     alice.client()
     ids = [config.pk, alice.organization.pk, alice.user.memberships.get().pk, alice.user.pk, ApiToken.objects.get().pk]
+    ids.append(services.create_custom_model(caller=alice.caller, config=config.pk, model="m").pk)
     urls = ["/admin/", *PAGES, *(f"{page}{id}/change/" for page, id in zip(PAGES, ids, strict=True)), f"{CONFIGS}{config.pk}/history/"]
     for url in urls:
         answer = operator.get(url)
@@ -181,3 +182,13 @@ def test_half_of_an_application_is_refused(operator: Client, applied: UserLLMCon
 def test_a_config_of_a_provider_that_is_gone_still_opens(operator: Client, config: UserLLMConfig) -> None:
     UserLLMConfig.objects.update(provider_type="gone")
     assert operator.get(f"{CONFIGS}{config.pk}/change/").status_code == 200
+
+
+def test_a_price_that_is_half_is_refused_in_words(operator: Client, alice: Person, config: UserLLMConfig) -> None:
+    row = services.create_custom_model(caller=alice.caller, config=config.pk, model="m")
+    page = f"/admin/llmconfig/custommodel/{row.pk}/change/"
+    answer = operator.post(page, {"input_per_mtok": "1", "currency": "USD"})
+    assert "A price names both input and output." in answer.content.decode()
+    assert operator.post(page, {"input_per_mtok": "1", "output_per_mtok": "2", "currency": "USD"}).status_code == 302
+    row.refresh_from_db()
+    assert (row.input_per_mtok, row.output_per_mtok) == (1, 2)

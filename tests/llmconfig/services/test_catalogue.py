@@ -36,7 +36,14 @@ def test_rows(alice: Person) -> None:
     assert list(rows) == ["claude-sonnet-4-5", "claude-haiku-4-5", "a-model-without-a-price"]
     sonnet = rows["claude-sonnet-4-5"]
     assert sonnet["id"] == f"{config.pk}/claude-sonnet-4-5"
-    assert sonnet["price"] == {"input_per_mtok": "3", "output_per_mtok": "15", "currency": "USD"}
+    assert sonnet["price"] == {
+        "input_per_mtok": "3",
+        "output_per_mtok": "15",
+        "cache_read_per_mtok": "0.3",
+        "cache_write_per_mtok": "3.75",
+        "currency": "USD",
+        "source": "list",
+    }
     assert (sonnet["label"], sonnet["context_window"]) == ("Claude Sonnet 4.5", 200_000)
     assert rows["a-model-without-a-price"]["price"] is None
     assert rows["a-model-without-a-price"]["label"] == "a-model-without-a-price"
@@ -95,5 +102,5 @@ def test_the_default(alice: Person, settings) -> None:
 def test_queries_do_not_grow_with_configs(alice: Person, django_assert_num_queries) -> None:
     for number in range(5):
         listing(make(alice, model=f"m{number}"), "x", "y")
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         assert len(services.models_for(alice.caller)) == 15

@@ -1,0 +1,44 @@
+"""What tokens cost where a person has said so: prices for a million of each kind, over the disjoint buckets of a usage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from llmconfig.llm.usage import Usage
+
+_MILLION: Final = 1_000_000
+_SMALLEST: Final = Decimal("1e-10")
+"""As finely as the ledger keeps money."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrices:
+    """For a million tokens, in `currency`. Cache reads and writes without a price of their own are billed as input.
+
+    version: who said so and when; it is frozen into the ledger with the cost.
+    """
+
+    input_per_mtok: Decimal
+    output_per_mtok: Decimal
+    cache_read_per_mtok: Decimal | None = None
+    cache_write_per_mtok: Decimal | None = None
+    currency: str = "USD"
+    version: str = ""
+
+    def cost(self, usage: Usage) -> Decimal | None:
+        """None where input or output are unknown. Reasoning is part of the output, and the writes for an hour of all writes."""
+        if usage.input_tokens is None or usage.output_tokens is None:
+            return None
+        read = self.input_per_mtok if self.cache_read_per_mtok is None else self.cache_read_per_mtok
+        write = self.input_per_mtok if self.cache_write_per_mtok is None else self.cache_write_per_mtok
+        buckets = (
+            (usage.input_tokens, self.input_per_mtok),
+            (usage.output_tokens, self.output_per_mtok),
+            (usage.cache_read_tokens or 0, read),
+            (usage.cache_write_tokens or 0, write),
+        )
+        total = sum((tokens * price for tokens, price in buckets), Decimal(0)) / _MILLION
+        return total.quantize(_SMALLEST, ROUND_HALF_EVEN)

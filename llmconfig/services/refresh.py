@@ -1,0 +1,81 @@
+"""Fetches lists of models anew: one as a person asks, many in a worker as they grow old. Network; never in a transaction."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+from llmconfig.llm import ModelInfo, ModelNotFound, ProviderError
+from llmconfig.models import UserLLMConfig
+from llmconfig.services.configs import config_for
+from llmconfig.services.connection import ConnectionResult, ask, ask_all, ready
+from llmconfig.services.model_lists import store_list
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from llmconfig.llm import Provider
+    from llmconfig.tenancy.caller import Caller
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """fetched_at and models (how many are listed) are those of the stored list: the new one, or the old one where it went wrong."""
+
+    result: ConnectionResult
+    fetched_at: datetime | None
+    models: int
+
+
+def refresh_models(*, caller: Caller, id: UUID) -> Refreshed:
+    """Fetch the list of one config now, within the deadline of a connection test. Its status stays what the last test said."""
+    config = config_for(caller, id)
+    opened = ready(config)
+    result = opened if isinstance(opened, ConnectionResult) else ask(*opened, work=_listing(config.model))
+    if result.ok:
+        store_list(config, result.models)
+    stored = config_for(caller, id)
+    listed = getattr(stored, "model_list", None)
+    current = [entry for entry in listed.entries if "gone_since" not in entry] if listed else []
+    return Refreshed(result, listed.fetched_at if listed else None, len(current))
+
+
+def refresh_model_lists(ids: Sequence[UUID]) -> int:
+    """Fetch the lists of these configs, all at once, so that they take one deadline together. How many were stored."""
+    configs = list(UserLLMConfig.objects.filter(pk__in=ids, is_enabled=True))
+    openable = [(config, opened) for config in configs if not isinstance(opened := ready(config), ConnectionResult)]
+    if not connection.in_atomic_block:
+        connection.close()  # nobody waits for somebody else's server with a connection in hand
+    results = ask_all([(provider, credentials, _listing(config.model)) for config, (provider, credentials) in openable])
+    stored = 0
+    for (config, _), result in zip(openable, results, strict=True):
+        if result.ok:
+            stored += store_list(config, result.models)
+        else:
+            logger.info("The models of config %s could not be listed: %s", config.pk, result.error_kind)
+    return stored
+
+
+class _listing:
+    """Lists the models; the one that the config names is looked up by its name where the list leaves it out, as a test does."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+
+    async def __call__(self, client: Provider) -> Sequence[ModelInfo]:
+        listed = await client.list_models()
+        if not self._model or any(info.id == self._model for info in listed):
+            return listed
+        try:
+            return await client.check(self._model)
+        except ModelNotFound:
+            return listed
+        except ProviderError:
+            return [*listed, ModelInfo(self._model)]  # nobody said that it has gone

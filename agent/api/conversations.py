@@ -45,6 +45,7 @@ def conversation_json(conversation: Conversation) -> dict[str, Any]:
         "target": {"model": f"{conversation.config_id}/{conversation.model}"} if conversation.config_id else None,
         "services": conversation.services,
         "reasoning": conversation.reasoning,
+        "history_policy": conversation.history_policy,
         "created_at": when(conversation.created_at),
         "updated_at": when(conversation.updated_at),
         "active_run": brief if brief and brief["status"] in Run.ACTIVE else None,

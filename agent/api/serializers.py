@@ -10,6 +10,9 @@ from agent.models import Service, ServiceTool
 from llmconfig.llm import EFFORTS, Secret
 from llmconfig.tenancy.rest.serializers import StrictSerializer
 
+HISTORY_POLICIES = ["trim", "refuse"]
+_HISTORY = "When the conversation is longer than its model reads: leave out the oldest, or refuse to answer"
+
 
 class TargetSerializer(StrictSerializer):
     """Where a conversation's messages go: one model."""
@@ -43,6 +46,7 @@ class ConversationInput(StrictSerializer):
         child=serializers.UUIDField(), required=False, allow_null=True, max_length=100, help_text="Left out or null: all enabled ones"
     )
     reasoning = ReasoningSerializer(required=False, allow_null=True, help_text="Null: as config and model have it")
+    history_policy = serializers.ChoiceField(choices=HISTORY_POLICIES, required=False, help_text=_HISTORY)
 
 
 class RunBrief(serializers.Serializer[Any]):
@@ -57,6 +61,7 @@ class ConversationOutput(serializers.Serializer[Any]):
     target = TargetSerializer(allow_null=True)
     services = serializers.ListField(child=serializers.UUIDField(), allow_null=True)
     reasoning = ReasoningSerializer(allow_null=True)
+    history_policy = serializers.ChoiceField(choices=HISTORY_POLICIES, help_text=_HISTORY)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     active_run = RunBrief(allow_null=True)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from agent.loop.codec import split_name
+from agent.loop.fitting import fit, request_of, tell
 from agent.loop.intents import AttemptSettled, BeginAttempt, CallDecision, EndAttempt
 from agent.loop.tools import decide_calls
 from llmconfig.llm import (
     Accumulator,
+    ContextTooLong,
     FinishReason,
     Message,
-    ModelRequest,
     ProviderError,
     TextDelta,
     ThinkingDelta,
@@ -21,8 +22,10 @@ from llmconfig.llm import (
 )
 
 if TYPE_CHECKING:
+    from agent.loop.context import Fitted
+    from agent.loop.plan import Deployment
     from agent.loop.runner import Runner
-    from llmconfig.llm import RateLimits
+    from llmconfig.llm import ModelRequest, RateLimits
 
 
 _VISIBLE = (TextDelta, ThinkingDelta, ToolCallDelta)
@@ -44,24 +47,43 @@ class Answer:
 
 
 async def run_attempt(runner: Runner, step: int) -> Answer:
-    """Ask the model once. Raises AttemptFailed, or passes CancelledError on, after the attempt is settled."""
-    attempt = _Attempt(runner, step)
+    """Ask the model. A request that its provider finds too long although it seemed to fit is cut and sent once more.
+
+    Raises AttemptFailed, or passes CancelledError on, after the attempt is settled; and ContextTooLong, with nothing sent, for a
+    conversation that does not fit.
+    """
+    return await _try(runner, step, is_last=False) or cast("Answer", await _try(runner, step, is_last=True))
+
+
+async def _try(runner: Runner, step: int, *, is_last: bool) -> Answer | None:
+    """One attempt; None when it is to be made once more."""
+    fitted = await fit(runner, must=not is_last)
+    attempt = _Attempt(runner, step, fitted, is_retry=is_last)
     try:
         return await attempt.run()
     except ProviderError as error:
+        again = isinstance(error, ContextTooLong) and not is_last and attempt.first is None and runner.context.tighten()
         await attempt.settle("failed", error.kind, error.detail, limits=error.limits)
-        runner.journal.emit("attempt.failed", {"attempt": attempt.id, "kind": error.kind, "detail": error.message, "next": None})
-        raise AttemptFailed(error.kind, error.message) from None
+        after = named(attempt.deployment) if again else None
+        runner.journal.emit("attempt.failed", {"attempt": attempt.id, "kind": error.kind, "detail": error.message, "next": after})
+        if not again:
+            raise AttemptFailed(error.kind, error.message) from None
+        return None
     except asyncio.CancelledError:
         if runner.stop.reason in ("user", "deadline"):
             await attempt.settle("cancelled", "cancelled", "")
         raise
 
 
+def named(deployment: Deployment) -> dict[str, str]:
+    return {"provider": deployment.provider, "model": deployment.model, "config": deployment.config}
+
+
 class _Attempt:
-    def __init__(self, runner: Runner, step: int) -> None:
+    def __init__(self, runner: Runner, step: int, fitted: Fitted, *, is_retry: bool) -> None:
         plan = runner.plan
         self.runner, self.step, self.id = runner, step, runner.new_id()
+        self.fitted, self.is_retry = fitted, is_retry
         self.deployment = plan.deployment
         self.fold = Accumulator(provider=plan.deployment.provider, model=plan.deployment.model, new_id=runner.new_id)
         self.loop = asyncio.get_running_loop()
@@ -70,28 +92,16 @@ class _Attempt:
         self.settled = False
 
     async def run(self) -> Answer:
-        runner, plan, deployment = self.runner, self.runner.plan, self.deployment
+        runner, deployment = self.runner, self.deployment
         await runner.journal.commit(BeginAttempt(self.step, self.id, deployment))
-        runner.journal.emit("step.started", {"index": self.step})
-        runner.journal.emit(
-            "attempt.started",
-            {"attempt": self.id, "provider": deployment.provider, "model": deployment.model, "config": deployment.config},
-        )
-        request = ModelRequest(
-            model=deployment.model,
-            messages=tuple(runner.history),
-            system=plan.system,
-            tools=tuple(offered.tool for offered in plan.tools if offered.verdict != "refuse"),
-            max_output_tokens=plan.max_output_tokens,
-            options=plan.options,
-            reasoning=plan.reasoning,
-            output_schema=plan.output_schema,
-            native_schema=plan.native_schema,
-            inputs=plan.inputs,
-            cache_key=plan.conversation,
-        )
+        if not self.is_retry:
+            runner.journal.emit("step.started", {"index": self.step})
+        tell(runner, self.fitted)
+        runner.journal.emit("attempt.started", {"attempt": self.id, **named(deployment)})
+        runner.context.sent(self.fitted)
         self.began = self.loop.time()
-        await self._stream(request)
+        await self._stream(request_of(runner, self.fitted))
+        runner.context.measured(self.fold.usage)
         return await self._answer()
 
     async def _stream(self, request: ModelRequest) -> None:

@@ -100,6 +100,13 @@ class NoteTools:
 
 
 @dataclass(frozen=True, slots=True)
+class FindLarger:
+    """A conversation does not fit `window` tokens. Answer: names of models with larger windows that the run's owner may use."""
+
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
 class EndTool:
     """One call has its result. `status` is `finished`, or `refused` for one that was never sent."""
 
@@ -138,5 +145,5 @@ class ReleaseRun:
 
 
 Intent: TypeAlias = (
-    BeginAttempt | EndAttempt | DispatchTools | BlockTool | NoteTools | EndTool | EndStep | WaitForPerson | EndRun | ReleaseRun
+    BeginAttempt | EndAttempt | DispatchTools | BlockTool | NoteTools | FindLarger | EndTool | EndStep | WaitForPerson | EndRun | ReleaseRun
 )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from llmconfig.llm import JSONObject, MediaKind, Message, Reasoning, TokenPrices, Tool, ToolCall, ToolResult
 
 Verdict = Literal["run", "ask", "refuse"]
+HistoryPolicy = Literal["trim", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class RunPlan:
     untold: messages that were stored but whose `message.completed` a lost worker no longer wrote. answered: the finish reason of
     an answer that only lacks the run's end. inputs, context_window, output_limit, native_schema: what is known of the model, None where
     nobody knows. output_schema: what the text of the final answer shall meet; `agent.loop.answer` has judged that it can be asked for.
+    measured: how many of the messages an earlier request to this very model held, and how many input tokens it was measured to take.
     """
 
     run: str
@@ -98,3 +100,5 @@ class RunPlan:
     reasoning: Reasoning | None = None
     output_schema: JSONObject | None = None
     native_schema: bool | None = None
+    history_policy: HistoryPolicy = "trim"
+    measured: tuple[int, int] | None = None

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from agent.loop import tokens
 from agent.loop.answer import answer_problem, answers_so_far, complaint
 from agent.loop.attempt import AttemptFailed, run_attempt
 from agent.loop.codec import part_to_json
+from agent.loop.context import Context, answer_limit
 from agent.loop.intents import DispatchTools, EndRun, EndStep, EndTool, FenceLost, ReleaseRun, WaitForPerson
 from agent.loop.tools import ToolTurn
 from llmconfig.llm import Message, Provider, ProviderError, ToolResult
@@ -42,7 +44,8 @@ class Runner:
         self.plan, self.journal, self.call_tool, self.new_id, self.stop = plan, journal, tools, new_id, stop
         self.open_provider = open_provider
         self.provider: Provider
-        self.history: list[Message] = list(plan.history)
+        self.max_output_tokens, self.context = _context(plan)
+        self.told_of_cuts = plan.resumed and not self.context.fit().is_whole
         self.answers = answers_so_far(plan.history)
 
     async def run(self) -> None:
@@ -91,7 +94,7 @@ class Runner:
                     await self._end("failed", error_kind="step_limit", error_detail=step_limit(self.plan.max_steps))
                     return
                 answer = await run_attempt(self, step)
-                self.history.append(answer.message)
+                self.context.append(answer.message)
                 if not answer.decisions:
                     self.answers += 1
                     if await self._concluded(answer.finish):
@@ -122,12 +125,13 @@ class Runner:
         schema = self.plan.output_schema
         problem = None if schema is None else await asyncio.to_thread(answer_problem, self._said(), schema)
         if problem is not None:
-            self.history.append(complaint(problem))
+            self.context.append(complaint(problem), begins_turn=False)
         return problem
 
     def _said(self) -> str:
         """The text of the answer that ends the conversation so far."""
-        return self.history[-1].text if self.history[-1].role == "assistant" else ""
+        last = self.context.messages[-1]
+        return last.text if last.role == "assistant" else ""
 
     async def _tools(self, step: int, turn: ToolTurn) -> bool:
         """Run what may run, in parallel. False when the run now waits for a person."""
@@ -149,7 +153,7 @@ class Runner:
         ordered = tuple(results[call_id] for call_id in turn.order)
         message = await self.journal.commit(EndStep(step, ordered))
         self.journal.emit("message.completed", {"message": message})
-        self.history.append(Message("tool", ordered))
+        self.context.append(Message("tool", ordered))
         return True
 
     async def _run_all(self, turn: ToolTurn) -> dict[str, ToolResult]:
@@ -201,6 +205,16 @@ class Runner:
                     return
         except FenceLost:
             return
+
+
+def _context(plan: RunPlan) -> tuple[int | None, Context]:
+    """The longest answer to ask for, and the history as far as it fits beside it."""
+    ask, reserve = answer_limit(plan.max_output_tokens, limit=plan.output_limit, window=plan.context_window)
+    fixed = tokens.of_text(plan.system) + tokens.of_tools(offered.tool for offered in plan.tools if offered.verdict != "refuse")
+    context = Context(plan.history, window=plan.context_window, reserve=reserve, fixed=fixed, policy=plan.history_policy)
+    if plan.measured is not None:
+        context.measured_before(*plan.measured)
+    return ask, context
 
 
 def step_limit(steps: int) -> str:

@@ -14,8 +14,12 @@ class Conversation(TenantModel):
     """A thread of one person with an agent. It is its owner's alone.
 
     config and model are its target; without them the default config answers. services null means all that the owner has
-    enabled, a list names them by id.
+    enabled, a list names them by id. history_policy: what happens to a history that is longer than its model reads.
     """
+
+    class HistoryPolicy(models.TextChoices):
+        TRIM = "trim", "Leave out the oldest"
+        REFUSE = "refuse", "Refuse to answer"
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
     title = models.CharField(max_length=200, blank=True)
@@ -24,6 +28,7 @@ class Conversation(TenantModel):
     model = models.CharField(max_length=200, blank=True)
     services = models.JSONField(null=True, blank=True)
     reasoning = models.JSONField(null=True, blank=True, help_text="How much the model may think. Null: its default.")
+    history_policy = models.CharField(max_length=10, choices=HistoryPolicy, default=HistoryPolicy.TRIM)
 
     class Meta:
         ordering = ["-updated_at"]

@@ -41,13 +41,20 @@ def create_conversation(
     target: str | None = None,
     services: Sequence[UUID] | None = None,
     reasoning: JSONObject | None = None,
+    history_policy: str = Conversation.HistoryPolicy.TRIM,
 ) -> Conversation:
     """target: a model id, `<config id>/<model>`; None leaves it to the default config. services: None means all enabled ones.
 
     reasoning: `effort` or `budget_tokens`; None leaves it to config and model.
+    history_policy: `trim` or `refuse`, for a history that is longer than its model reads.
     """
     conversation = Conversation(
-        organization=caller.organization, owner=caller.user, title=title, system_prompt=system_prompt, reasoning=reasoning
+        organization=caller.organization,
+        owner=caller.user,
+        title=title,
+        system_prompt=system_prompt,
+        reasoning=reasoning,
+        history_policy=history_policy,
     )
     _set_target(conversation, caller=caller, target=target)
     _set_services(conversation, caller=caller, services=services)
@@ -56,14 +63,14 @@ def create_conversation(
 
 
 def update_conversation(*, caller: Caller, conversation: Conversation, changes: dict[str, Any]) -> Conversation:
-    """changes: any of title, system_prompt, target, services, reasoning. A new target or reasoning holds from the next message on."""
+    """changes: any field of `create_conversation`. A new target or reasoning holds from the next message on."""
     with transaction.atomic():
         conversation.refresh_from_db(from_queryset=Conversation.objects.select_for_update(of=("self",)))
         if "target" in changes:
             _set_target(conversation, caller=caller, target=changes["target"])
         if "services" in changes:
             _set_services(conversation, caller=caller, services=changes["services"])
-        for name in ("title", "system_prompt", "reasoning"):
+        for name in ("title", "system_prompt", "reasoning", "history_policy"):
             if name in changes:
                 setattr(conversation, name, changes[name])
         conversation.save()

@@ -24,6 +24,7 @@ from agent.loop.intents import (
     EndStep,
     EndTool,
     FenceLost,
+    FindLarger,
     Intent,
     NoteTools,
     ReleaseRun,
@@ -35,7 +36,9 @@ from agent.services.doorbell import nudge
 from agent.services.listing import block_tool, note_tools
 from agent.services.presentation import message_json, money, when
 from agent.services.units import unit_of_work
-from llmconfig.services import price_attempt
+from llmconfig.services import larger_models, price_attempt
+from llmconfig.tenancy.caller import caller_for
+from llmconfig.tenancy.errors import Forbidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -201,6 +204,14 @@ def _note_tools(claim: Claim, intent: NoteTools, seq: int) -> None:
     note_tools(service_id=UUID(intent.endpoint), definitions=intent.definitions)
 
 
+def _find_larger(claim: Claim, intent: FindLarger, seq: int) -> tuple[str, ...]:
+    run = Run.objects.select_related("user", "organization").get(id=claim.run)
+    try:
+        return tuple(larger_models(caller_for(run.user, run.organization), intent.window))
+    except Forbidden:  # no member any more
+        return ()
+
+
 def _end_tool(claim: Claim, intent: EndTool, seq: int) -> None:
     result = part_to_json(intent.result)
     kept = [ToolCall.Status.DENIED, ToolCall.Status.EXPIRED, ToolCall.Status.REFUSED]
@@ -255,6 +266,7 @@ _COMMITS: dict[type[Any], Callable[[Claim, Any, int], Any]] = {
     DispatchTools: _dispatch_tools,
     BlockTool: _block_tool,
     NoteTools: _note_tools,
+    FindLarger: _find_larger,
     EndTool: _end_tool,
     EndStep: _end_step,
     WaitForPerson: _wait_for_person,

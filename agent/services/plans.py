@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,6 +25,7 @@ from llmconfig.vault import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from agent.mcp.endpoint import Endpoint
@@ -64,6 +66,7 @@ def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
     if not isinstance(client, ModelDeployment):
         return Refused(*client, last_seq, untold)
     conversation = cast("Conversation", run.conversation)  # _refusal has seen that it is there
+    history, said_at = _history(conversation)
     services, endpoints, notices = _services(run, conversation)
     pending, lost_at = _where_it_stopped(step)
     return Work(
@@ -72,7 +75,7 @@ def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
             conversation=str(run.conversation_id),
             target={"model": f"{run.config_id}/{run.model}"},
             deployment=_deployment(run, client),
-            history=_history(conversation),
+            history=history,
             system=conversation.system_prompt,
             tools=_tools(run, services),
             pending=pending,
@@ -91,6 +94,8 @@ def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
             reasoning=_reasoning(run, client),
             output_schema=run.output_schema,
             native_schema=client.facts.capabilities.structured_output,
+            history_policy=cast("Any", conversation.history_policy),
+            measured=_measured(run, said_at),
         ),
         client=client,
         endpoints=endpoints,
@@ -186,9 +191,21 @@ def _pending(row: ToolCall) -> PendingCall:
     )
 
 
-def _history(conversation: Conversation) -> tuple[NeutralMessage, ...]:
-    rows = Message.objects.filter(conversation=conversation).values_list("role", "parts")
-    return tuple(message_from_json(cast("Role", role), parts) for role, parts in rows)
+def _history(conversation: Conversation) -> tuple[tuple[NeutralMessage, ...], Sequence[datetime]]:
+    """What was said, and when."""
+    rows = list(Message.objects.filter(conversation=conversation).values_list("role", "parts", "created_at"))
+    return tuple(message_from_json(cast("Role", role), parts) for role, parts, _ in rows), [at for _, _, at in rows]
+
+
+def _measured(run: Run, said_at: Sequence[datetime]) -> tuple[int, int] | None:
+    """Of the last answer of this very model in the conversation: how many messages it was asked with, and the input tokens measured."""
+    counts = ("created_at", "input_tokens", "cache_read_tokens", "cache_write_tokens")
+    known = Attempt.objects.filter(step__run__conversation=run.conversation_id, config=run.config_id, model=run.model)
+    last = known.filter(status=Attempt.Status.COMPLETED, input_tokens__isnull=False).order_by("-created_at").values_list(*counts).first()
+    if last is None:
+        return None
+    asked_at, *measured = last
+    return bisect_right(said_at, asked_at), sum(filter(None, measured))
 
 
 def _services(run: Run, conversation: Conversation) -> tuple[Sequence[Service], Mapping[str, Endpoint], tuple[str, ...]]:

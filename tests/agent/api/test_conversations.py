@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("valkey")
 
 ALL = "/api/conversations"
-CONVERSATION = {"id", "title", "system_prompt", "target", "services", "reasoning", "created_at", "updated_at", "active_run", "last_run"}
+CONVERSATION = {
+    *("id", "title", "system_prompt", "target", "services", "reasoning", "history_policy"),
+    *("created_at", "updated_at", "active_run", "last_run"),
+}
 MESSAGE = {"id", "role", "parts", "model", "provider", "finish_reason", "finish_raw", "created_at", "status", "run"}
 
 
@@ -53,6 +56,13 @@ def error(response: Any) -> dict[str, Any]:
     return first
 
 
+def test_what_happens_to_a_history_that_is_too_long_is_a_setting(client: APIClient) -> None:
+    made = client.post(ALL, {"history_policy": "refuse"}).json()
+    assert made["history_policy"] == "refuse"
+    assert client.patch(one(made["id"]), {"history_policy": "trim"}).json()["history_policy"] == "trim"
+    assert client.patch(one(made["id"]), {"history_policy": "forget"}).status_code == 400
+
+
 def test_a_conversation_is_made_and_read_back(client: APIClient, alice: Person) -> None:
     config = create_config(caller=alice.caller, provider_type="anthropic", api_key=Secret("sk-ant-test-1234567890"))
     service = service_of(alice)
@@ -61,6 +71,7 @@ def test_a_conversation_is_made_and_read_back(client: APIClient, alice: Person) 
     assert made.status_code == 201
     assert set(made.json()) == CONVERSATION
     assert {name: made.json()[name] for name in body} == body
+    assert made.json()["history_policy"] == "trim"
     assert (made.json()["active_run"], made.json()["last_run"]) == (None, None)
     assert client.get(one(made.json()["id"])).json() == made.json()
 

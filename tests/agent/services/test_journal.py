@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -18,16 +20,18 @@ from agent.loop.intents import (
     EndStep,
     EndTool,
     FenceLost,
+    FindLarger,
     NoteTools,
     ReleaseRun,
     WaitForPerson,
 )
 from agent.models import Attempt, Message, Run, Service, Step, ToolCall
 from agent.services.journal import canonical_hash, commit_intent
-from agent.services.presentation import message_json
+from agent.services.presentation import message_json, money
 from llmconfig.llm import Message as NeutralMessage
-from llmconfig.llm import ProviderData, Text, Thinking, ToolResult, Usage
+from llmconfig.llm import ProviderData, Text, Thinking, TokenPrices, ToolResult, Usage
 from llmconfig.models import UserLLMConfig
+from llmconfig.services import create_custom_model
 from tests.agent.rows import STOP, answered, begun, claimed, decision, definition, deployment_of, service_of, tool_call
 
 if TYPE_CHECKING:
@@ -295,3 +299,22 @@ def test_a_tool_that_a_run_met_first_waits_for_approval(alice: Person, run: Run,
     service = service_of(alice, "find")
     commit_intent(claim, NoteTools(str(service.id), (definition("steal"),)), seq=7)
     assert dict(service.tools.values_list("name", "state")) == {"find": "approved", "steal": "new"}
+
+
+def test_an_admins_price_is_what_an_attempt_costs(run: Run, claim: Claim) -> None:
+    prices = TokenPrices(Decimal("1.5"), Decimal(6), Decimal("0.15"), currency="EUR", version="custom 12345678@2026-11-25T12:00:00Z")
+    priced = replace(deployment_of(run), prices=prices)
+    settled = answered(claim, run, text="Hello", deployment=priced, usage=Usage(1_000, 100, 10_000, 200))
+    row = Attempt.objects.get()
+    expected = (1_000 * Decimal("1.5") + 100 * 6 + 10_000 * Decimal("0.15") + 200 * Decimal("1.5")) / 1_000_000
+    assert (row.cost, row.currency, row.evidence) == (expected, "EUR", "measured")
+    assert row.price_version == "custom 12345678@2026-11-25T12:00:00Z"
+    assert (settled.cost, settled.currency) == (money(expected), "EUR")
+
+
+def test_a_longer_window_is_looked_for_among_the_owners_models(alice: Person, run: Run, claim: Claim) -> None:
+    create_custom_model(caller=alice.caller, config=run.config_id, model="demo-1", context_window=100_000)
+    assert commit_intent(claim, FindLarger(50_000), seq=2) == ("demo-1 (Demo provider)",)
+    assert commit_intent(claim, FindLarger(100_000), seq=3) == ()
+    alice.user.memberships.all().delete()
+    assert commit_intent(claim, FindLarger(50_000), seq=4) == ()

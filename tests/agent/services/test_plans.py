@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +12,8 @@ from agent.loop.intents import EndRun, EndStep, EndTool
 from agent.models import Conversation, Run, Service, ServiceTool, ToolCall, ToolGrant
 from agent.services.journal import commit_intent
 from agent.services.plans import Refused, Work, load_work
-from llmconfig.llm import Message, Reasoning, Secret, Text, ToolResult
-from llmconfig.services import create_config, default_target, update_config
+from llmconfig.llm import Message, Reasoning, Secret, Text, ToolResult, Usage
+from llmconfig.services import create_config, create_custom_model, default_target, update_config
 from llmconfig.tenancy.models import DataKey
 from tests.agent.rows import answered, begun, claimed, conversation_of, decision, queued_run, service_of, tool_call
 
@@ -300,3 +301,33 @@ def test_the_run_before_is_part_of_the_history(alice: Person) -> None:
     plan = work_of(queued_run(alice, "Two", conversation)).plan
     assert [message.text for message in plan.history] == ["One", "Uno", "Two"]
     assert default_target(alice.caller) is not None
+
+
+def test_an_admins_price_and_limits_go_with_the_run(alice: Person, run: Run, claim: Claim) -> None:
+    assert work_of(run).plan.deployment.prices is None
+    price: Any = {"input_per_mtok": Decimal(1), "output_per_mtok": Decimal(2)}
+    row = create_custom_model(
+        caller=alice.caller, config=run.config_id, model=run.model, price=price, context_window=9_000, max_output_tokens=700
+    )
+    plan = work_of(run).plan
+    prices = plan.deployment.prices
+    assert prices is not None
+    assert (prices.input_per_mtok, prices.output_per_mtok, prices.version[:15]) == (1, 2, f"custom {row.pk.hex[:8]}")
+    assert (plan.context_window, plan.output_limit) == (9_000, 700)
+
+
+def test_what_the_last_request_to_this_model_was_measured_to_take(alice: Person, run: Run, claim: Claim) -> None:
+    assert work_of(run).plan.measured is None
+    answered(claim, run, text="Hello", usage=Usage(30, 2, 100, 4))
+    commit_intent(claim, EndRun("completed"), seq=9)
+    conversation = run.conversation
+    second = queued_run(alice, "And now?", conversation)
+    assert work_of(second).plan.measured == (1, 134)
+    Run.objects.filter(id=second.id).update(model="another")
+    assert work_of(second).plan.measured is None
+
+
+def test_the_conversations_policy_goes_with_the_run(run: Run, claim: Claim) -> None:
+    assert work_of(run).plan.history_policy == "trim"
+    Conversation.objects.update(history_policy="refuse")
+    assert work_of(run).plan.history_policy == "refuse"

@@ -78,3 +78,16 @@ def test_a_total_with_an_unknown_part_is_unknown(alice: Person) -> None:
     Attempt.objects.filter(step__index=2).update(cost=None, reasoning_tokens=None)
     shown = run_json(run_whole(alice.caller, run.id))
     assert (shown["cost"], shown["usage"]["reasoning_tokens"], shown["usage"]["input_tokens"]) == (None, None, 6)
+
+
+def test_prices_in_two_currencies_do_not_add_up(alice: Person) -> None:
+    run = queued_run(alice)
+    claim = claimed(run)
+    answered(claim, run, text="One", seq=4)
+    answered(claim, run, text="Two", step=2, seq=8)
+    first, second = Attempt.objects.all()
+    Attempt.objects.filter(id=first.id).update(cost=1, currency="EUR")
+    Attempt.objects.filter(id=second.id).update(cost=2, currency="EUR")
+    assert (run_json(run)["cost"], run_json(run)["currency"]) == ("3", "EUR")
+    Attempt.objects.filter(id=second.id).update(currency="USD")
+    assert run_json(run)["cost"] is None

@@ -27,6 +27,9 @@ LIMITS: Final = MediaLimits(inline_total=24_000_000, each={"image": 10_000_000, 
 """A request may have 32 MB, text and tools included; an image 10 MB; a stored file 500 MB."""
 
 
+_COUNTED: Final = frozenset({"cache_control", "messages", "model", "output_config", "system", "thinking", "tool_choice", "tools"})
+
+
 class AnthropicProvider(SDKProvider):
     slug = "anthropic"
     label = "Anthropic"
@@ -95,6 +98,9 @@ class AnthropicProvider(SDKProvider):
 
     def _answers_by(self, schema: JSONObject, request: ModelRequest) -> bool:
         return super()._answers_by(schema, request) and closed(schema) is not None
+
+    async def count_tokens(self, request: ModelRequest) -> int | None:
+        return await self._input_tokens(request, f"{self.answer_path}/count_tokens", _COUNTED)
 
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo:
         window, longest = count(row.get("max_input_tokens")), count(row.get("max_tokens"))

@@ -33,7 +33,7 @@ from llmconfig.net import EgressPolicy
 from llmconfig.providers.bodies import Document, is_a, read_document, stream_or_document
 from llmconfig.providers.failures import describe, key_problem, scrubbed
 from llmconfig.providers.patience import Patience
-from llmconfig.wire.decoding import objects, text_of
+from llmconfig.wire.decoding import count, objects, text_of
 from llmconfig.wire.errors import error_event
 from llmconfig.wire.limits import limits_from
 from llmconfig.wire.reasoning import reasoning_of
@@ -118,6 +118,12 @@ class StreamingProvider(Provider):
         if self._uploads is not None:
             await self._uploads.aclose()
         await self._http.aclose()
+
+    async def _input_tokens(self, request: ModelRequest, path: str, fields: frozenset[str]) -> int | None:
+        """For vendors that count a body like that of an answer, of which only these fields are taken."""
+        body = self.codec.encode(await self._prepared(self._completed(request)), provider=self.slug)
+        told = await self._json("POST", path, {name: value for name, value in body.items() if name in fields})
+        return count(told.get("input_tokens"))
 
     def _listed(self, page: Mapping[str, Any]) -> list[ModelInfo]:
         if not isinstance(page.get("data"), list):

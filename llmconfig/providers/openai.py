@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from llmconfig.llm import Credentials, Media
+    from llmconfig.llm import Credentials, Media, ModelRequest
     from llmconfig.providers.codec import Wire
 
 LIMITS: Final = MediaLimits(inline_total=24_000_000, each={"image": 50_000_000, "document": 50_000_000})
@@ -28,6 +28,9 @@ _NOT_CHAT: Final = (
     *("moderation", "realtime", "sora", "transcribe", "tts", "whisper"),
 )
 """Parts of names of models that the Responses API does not run; the list itself says nothing of what a model is for."""
+
+
+_COUNTED: Final = frozenset({"input", "instructions", "model", "parallel_tool_calls", "reasoning", "text", "tool_choice", "tools"})
 
 
 class OpenAIProvider(SDKProvider):
@@ -96,6 +99,9 @@ class OpenAIProvider(SDKProvider):
     @classmethod
     def capabilities_of(cls, model: str) -> Capabilities:
         return replace(cls.capabilities, thinking=reasons(model), structured_output=answers_by_schema(model))
+
+    async def count_tokens(self, request: ModelRequest) -> int | None:
+        return await self._input_tokens(request, f"{self.answer_path}/input_tokens", _COUNTED)
 
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:
         name: str = row["id"]

@@ -25,6 +25,7 @@ _ERROR_TYPES = {
     429: "rate_limit_error",
     529: "overloaded_error",
 }
+_COUNTED = frozenset({"cache_control", "messages", "model", "output_config", "system", "thinking", "tool_choice", "tools"})
 SIGNATURE = "EqQBCgIYAhIkNzNlZmFrZS1zaWduYXR1cmU="
 
 
@@ -36,11 +37,15 @@ class FakeAnthropic(FakeVendor):
     def routes(self) -> Iterable[web.RouteDef]:
         return (
             web.post("/v1/messages", self.answer),
+            web.post("/v1/messages/count_tokens", self.count_tokens),
             web.get("/v1/models", self.list_models),
             web.get("/v1/models/{id}", self.get_model),
             web.post("/v1/files", self.upload),
             web.delete("/v1/files/{id}", self.removed),
         )
+
+    async def count_tokens(self, request: web.Request) -> web.Response:
+        return await self.count(request, taken=_COUNTED, kind={})
 
     async def upload(self, request: web.Request) -> web.Response:
         stored = await self.stored(request, named="file_fake")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.fakes.script import Call, Recorded, Tokens
 
 _CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
+_COUNTED = frozenset({"input", "instructions", "model", "parallel_tool_calls", "reasoning", "text", "tool_choice", "tools", "truncation"})
 CREATED = 1_790_000_000
 
 
@@ -31,6 +32,7 @@ class FakeOpenAI(FakeVendor):
     def routes(self) -> Iterable[web.RouteDef]:
         return (
             web.post("/v1/responses", self.answer),
+            web.post("/v1/responses/input_tokens", self.count_tokens),
             web.post("/v1/chat/completions", self.answer),
             web.get("/v1/models", self.list_models),
             web.get("/v1/models/{id}", self.get_model),
@@ -45,6 +47,9 @@ class FakeOpenAI(FakeVendor):
         name, fields = stored
         row = {"id": name, "object": "file", "bytes": len(self.files[name][1]), "created_at": CREATED, "filename": fields["filename"]}
         return web.json_response({**row, "purpose": fields["purpose"], "status": "processed", "expires_at": None})
+
+    async def count_tokens(self, request: web.Request) -> web.Response:
+        return await self.count(request, taken=_COUNTED, kind={"object": "response.input_tokens"})
 
     def error_body(self, status: int, message: str) -> dict[str, Any]:
         kind = "server_error" if status >= 500 else "invalid_request_error"

@@ -168,6 +168,16 @@ class FakeVendor(ABC):
         found = (self.missing_file(item) for item in body) if isinstance(body, list) else iter(())
         return next((name for name in found if name), None)
 
+    async def count(self, request: web.Request, *, taken: frozenset[str], kind: dict[str, Any]) -> web.Response:
+        """Count the input of a request: a token for four bytes of its body. A field that is not `taken` is refused, as vendors do."""
+        recorded = await self._record(request)
+        body = recorded.body or {}
+        refused = self._refusal(request, body)
+        if refused is None and (extra := body.keys() - taken):
+            message = f"{min(extra)}: Extra inputs are not permitted"
+            refused = self.failure(Failure(400, self.error_body(400, message)))
+        return refused or web.json_response({**kind, "input_tokens": len(json.dumps(body)) // 4})
+
     def failure(self, failure: Failure) -> web.Response:
         body = self.error_body(failure.status, "scripted") if failure.body is None else failure.body
         text = body if isinstance(body, str) else json.dumps(body)

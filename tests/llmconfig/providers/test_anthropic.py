@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmconfig.llm import AuthenticationFailed, Capabilities, FinishReason, Media, Message, Text, Thinking, UsageReported
+from llmconfig.llm import AuthenticationFailed, Capabilities, FinishReason, Media, Message, ModelNotFound, Text, Thinking, UsageReported
 from llmconfig.providers.anthropic import AnthropicProvider
 from llmconfig.providers.uploads import MediaLimits
 from tests.fakes.anthropic import SIGNATURE, FakeAnthropic
 from tests.fakes.script import Answer, Failure, Tokens
-from tests.llmconfig.providers.contract import ProviderContract, collected, failure_of
+from tests.llmconfig.providers.contract import TOOLS, ProviderContract, collected, failure_of
 
 if TYPE_CHECKING:
     from llmconfig.providers.base import StreamingProvider
@@ -61,6 +61,18 @@ class TestAnthropic(ProviderContract):
         assert answer.finish.reason is FinishReason.LENGTH
         assert fake.calls[0].body is not None
         assert fake.calls[0].body["max_tokens"] == 77
+
+    async def test_input_is_counted_without_an_answer(self, fake: FakeVendor, provider: StreamingProvider) -> None:
+        request = self.request(fake, system="Be kind.", tools=TOOLS, options={"thinking_budget": 2048, "reasoning_effort": "low"})
+        assert (await provider.count_tokens(request) or 0) > 50
+        (asked,) = fake.requests
+        assert asked.path == "/v1/messages/count_tokens"
+        assert asked.body is not None
+        assert set(asked.body) == {"messages", "model", "output_config", "system", "thinking", "tools"}
+
+    async def test_a_count_that_is_refused_is_an_error_of_the_tree(self, fake: FakeVendor, provider: StreamingProvider) -> None:
+        with pytest.raises(ModelNotFound):
+            await provider.count_tokens(self.request(fake, model="no-such-model"))
 
     async def test_a_base_url_with_v1_means_the_same(self, fake: FakeVendor) -> None:
         provider = self.build(fake, base_url=f"{fake.base_url}/v1/")

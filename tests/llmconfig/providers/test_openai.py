@@ -11,7 +11,7 @@ from llmconfig.providers.openai import OpenAIProvider
 from llmconfig.providers.uploads import MediaLimits
 from tests.fakes.openai import FakeOpenAI
 from tests.fakes.script import Answer, Failure, Tokens
-from tests.llmconfig.providers.contract import ProviderContract, collected, failure_of
+from tests.llmconfig.providers.contract import TOOLS, ProviderContract, collected, failure_of
 
 if TYPE_CHECKING:
     from llmconfig.providers.base import StreamingProvider
@@ -36,6 +36,14 @@ class TestOpenAI(ProviderContract):
         assert thought.provider_data is not None
         assert fake.calls[0].body is not None
         assert fake.calls[0].body["reasoning"]["effort"] == "high"
+
+    async def test_input_is_counted_without_an_answer(self, fake: FakeVendor, provider: StreamingProvider) -> None:
+        request = self.request(fake, system="Be kind.", tools=TOOLS, max_output_tokens=50, options={"reasoning_effort": "low"})
+        assert (await provider.count_tokens(request) or 0) > 50
+        (asked,) = fake.requests
+        assert asked.path == "/v1/responses/input_tokens"
+        assert asked.body is not None
+        assert set(asked.body) == {"input", "instructions", "model", "reasoning", "tools"}
 
     async def test_summaries_are_an_option_that_is_off(self) -> None:
         (option,) = (each for each in OpenAIProvider.options if each.name == "reasoning_summary")

@@ -1,7 +1,7 @@
 // Choosing the model of the conversation: all that the caller may use, by config, with prices where they are known.
 
 import { $, h, icon } from "../dom.js";
-import { price } from "../format.js";
+import { price, tokens } from "../format.js";
 import { demoBadge, providerMark } from "../words.js";
 import { configOf, defaultModel, isDemoProvider, modelOf, models, providerLabel } from "./catalog.js";
 
@@ -11,6 +11,14 @@ function priceText({ provider, price: known }) {
   if (isDemoProvider(provider)) return "free, rule-based";
   if (known?.input_per_mtok == null || known?.output_per_mtok == null) return "price unknown";
   return `${price(known.input_per_mtok, known.currency)} · ${price(known.output_per_mtok, known.currency)}`;
+}
+
+const KINDS = { image: "images", document: "documents", audio: "audio", video: "video" };
+
+/** What the list says of a model beyond its name and price. */
+function factsOf({ label, model, context_window: reads, capabilities, hint }) {
+  const takes = (capabilities?.inputs ?? []).map((kind) => KINDS[kind]).filter(Boolean);
+  return [label || model, reads && `reads ${tokens(reads)} tokens`, takes.length && `takes ${takes.join(", ")}`, hint].filter(Boolean).join(" · ");
 }
 
 /** The name that the vendor's documentation and the answers carry; the demo provider says that it is one. */
@@ -46,7 +54,8 @@ export function createModelMenu({ onChoose, providersUrl }) {
       { class: "option", on: { click: close }, dataset: { search: `${model.model} ${model.label}`.toLowerCase() } },
       input,
       providerMark(model.provider, true),
-      h("span", { title: model.label || model.model }, nameOf(model)),
+      h("span", { title: factsOf(model) }, nameOf(model)),
+      model.hint && h("span", { class: "tiny", title: model.hint }, icon("triangle-alert", "warn"), h("span", { class: "sr" }, model.hint)),
       isDemoProvider(model.provider) && demoBadge(),
       h("span", { class: "tiny muted num" }, priceText(model)),
     );

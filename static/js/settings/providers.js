@@ -5,6 +5,8 @@ import { confirmed } from "../dialog.js";
 import { $, busy, h, icon, note } from "../dom.js";
 import "../menus.js";
 import { toastError, toastOk } from "../toast.js";
+import { createModelDialog } from "./model-dialog.js";
+import { createModelLists } from "./models.js";
 import { createProviderForm } from "./provider-form.js";
 import { providerRow } from "./provider-list.js";
 import { asking, resultNote } from "./test-result.js";
@@ -21,6 +23,12 @@ const kindOf = (config) => providers.find((provider) => provider.slug === config
 const labelOf = (config) => kindOf(config)?.label ?? config.provider_type;
 
 const actions = { test, edit, rotate, toggle, discard };
+const again = () => reload().catch((error) => toastError("The providers could not be read again", error));
+const modelLists = createModelLists($("#models"), {
+  isDemo: (config) => Boolean(kindOf(config)?.is_demo),
+  refreshed: again,
+  edit: createModelDialog({ onSaved: again }),
+});
 
 function showGroup(section, rows, nothing) {
   const list = rows.length
@@ -37,6 +45,7 @@ function show() {
   const own = configs.filter((config) => !config.shared);
   showGroup($("#shared-configs"), shared, "Nothing is shared yet. Tick “Share” when you add a provider, and every member can use it.");
   showGroup($("#own-configs"), own, "You have no keys of your own yet. Add one with the form.");
+  modelLists.show([...own, ...shared], models);
   $("#test-all").disabled = !configs.some((config) => config.is_enabled);
   if (focused && !focused.isConnected) {
     const row = document.getElementById(focused.id);

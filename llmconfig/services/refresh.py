@@ -12,6 +12,7 @@ from llmconfig.llm import ModelInfo, ModelNotFound, ProviderError
 from llmconfig.models import UserLLMConfig
 from llmconfig.services.configs import config_for
 from llmconfig.services.connection import ConnectionResult, ask, ask_all, ready
+from llmconfig.services.facts import entries_of
 from llmconfig.services.model_lists import store_list
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from llmconfig.llm import Provider
+    from llmconfig.services.connection import Work
     from llmconfig.tenancy.caller import Caller
 
 logger = logging.getLogger(__name__)
@@ -49,11 +51,11 @@ def refresh_models(*, caller: Caller, id: UUID) -> Refreshed:
 
 def refresh_model_lists(ids: Sequence[UUID]) -> int:
     """Fetch the lists of these configs, all at once, so that they take one deadline together. How many were stored."""
-    configs = list(UserLLMConfig.objects.filter(pk__in=ids, is_enabled=True))
+    configs = list(UserLLMConfig.objects.filter(pk__in=ids, is_enabled=True).select_related("model_list"))
     openable = [(config, opened) for config in configs if not isinstance(opened := ready(config), ConnectionResult)]
     if not connection.in_atomic_block:
         connection.close()  # nobody waits for somebody else's server with a connection in hand
-    results = ask_all([(provider, credentials, _listing(config.model)) for config, (provider, credentials) in openable])
+    results = ask_all([(*opened, _listing_alone(_looked_up(config))) for config, opened in openable])
     stored = 0
     for (config, _), result in zip(openable, results, strict=True):
         if result.ok:
@@ -63,19 +65,35 @@ def refresh_model_lists(ids: Sequence[UUID]) -> int:
     return stored
 
 
-class _listing:
+def _listing(model: str) -> Work:
     """Lists the models; the one that the config names is looked up by its name where the list leaves it out, as a test does."""
 
-    def __init__(self, model: str) -> None:
-        self._model = model
-
-    async def __call__(self, client: Provider) -> Sequence[ModelInfo]:
+    async def work(client: Provider) -> Sequence[ModelInfo]:
         listed = await client.list_models()
-        if not self._model or any(info.id == self._model for info in listed):
+        if not model or any(info.id == model for info in listed):
             return listed
         try:
-            return await client.check(self._model)
+            return await client.check(model)
         except ModelNotFound:
             return listed
         except ProviderError:
-            return [*listed, ModelInfo(self._model)]  # nobody said that it has gone
+            return [*listed, ModelInfo(model)]  # nobody said that it has gone
+
+    return work
+
+
+def _listing_alone(kept: str) -> Work:
+    """Lists the models and looks none up: with some vendors that takes an answer, and nobody has asked for one. kept: stays listed."""
+
+    async def work(client: Provider) -> Sequence[ModelInfo]:
+        listed = await client.list_models()
+        return [*listed, ModelInfo(kept)] if kept and all(info.id != kept for info in listed) else listed
+
+    return work
+
+
+def _looked_up(config: UserLLMConfig) -> str:
+    """The model that the config names, if its entry says nothing of it, as that of one which was looked up; else ""."""
+    entry = entries_of(config).get(config.model, {"label": "?"})
+    said = [name for name in ("label", "context_window", "max_output_tokens", "capabilities", "gone_since") if entry.get(name)]
+    return "" if said else config.model

@@ -154,6 +154,21 @@ def test_a_named_model_that_the_list_leaves_out(alice: Person, vendor: FakeVendo
     assert named["hint"]
 
 
+def test_in_the_background_no_model_is_looked_up(alice: Person, vendor: FakeVendor) -> None:
+    """With some vendors a look-up takes an answer. One that was looked up stays; one that was listed, and is no more, has gone."""
+    vendor.aliases["claude-latest"] = vendor.models[0]
+    alias, listed = make(alice, vendor, model="claude-latest"), make(alice, vendor, model=vendor.models[0])
+    for config in (alias, listed):
+        assert services.test_config(caller=alice.caller, id=config.pk).ok
+    asked = len(vendor.requests)
+    gone = vendor.models.pop(0)
+    tasks.refresh_model_lists([str(alias.pk), str(listed.pk)])
+    assert [request.path.partition("?")[0] for request in vendor.requests[asked:]] == ["/v1/models"] * 2
+    hints = {(row["config"], row["model"]): row["hint"] for row in services.models_for(alice.caller)}
+    assert hints[str(alias.pk), "claude-latest"] is None
+    assert hints[str(listed.pk), gone] is not None
+
+
 def test_what_goes_wrong_keeps_the_old_list(alice: Person, vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
     config = make(alice, vendor)
     services.refresh_models(caller=alice.caller, id=config.pk)

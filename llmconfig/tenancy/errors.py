@@ -6,6 +6,7 @@ ServiceError
 ├── Forbidden         the caller's role or scope does not allow it (403)
 ├── NotFound          not there, or not the caller's to see (404)
 ├── Conflict          the state of things does not allow it now (409)
+├── TooLarge          more bytes than are taken (413)
 └── Unavailable       Valkey or the database is away; `retry_after` in seconds (503)
 """
 
@@ -45,6 +46,11 @@ class NotFound(ServiceError):
 class Conflict(ServiceError):
     status = 409
     default_code = "conflict"
+
+
+class TooLarge(ServiceError):
+    status = 413
+    default_code = "too_large"
 
 
 class Unavailable(ServiceError):

@@ -46,12 +46,16 @@ class IdempotentCreateMixin:
     def before_create(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Network calls and the like; raises to refuse."""
 
+    def content_of(self, request: Request) -> Any:
+        """What makes two requests the same, as JSON: the body, unless it holds a file."""
+        return request.data
+
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         key = _key(request)
         if not key:
             self.before_create(request, *args, **kwargs)
             return self.create(request, *args, **kwargs)
-        record, stored = _claim(caller_of(request), request, key)
+        record, stored = _claim(caller_of(request), request, key, self.content_of(request))
         if stored is not None:
             return stored
         try:
@@ -72,10 +76,10 @@ def _key(request: Request) -> str:
     return key
 
 
-def _claim(caller: Caller, request: Request, key: str) -> tuple[IdempotencyRecord, Response | None]:
+def _claim(caller: Caller, request: Request, key: str, content: Any) -> tuple[IdempotencyRecord, Response | None]:
     """A new claim, or the record that stands with its answer. Raises `Conflict`."""
     names = {"principal": caller.principal, "path": request.path[:300], "key": key}
-    fingerprint = _fingerprint(request.data)
+    fingerprint = _fingerprint(content)
     now = timezone.now()
     lapsed = IdempotencyRecord.objects.filter(**names)
     lapsed.filter(created_at__lt=now - _KEPT).delete()

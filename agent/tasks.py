@@ -31,6 +31,13 @@ def sweep_runs() -> None:
     sweep()
 
 
+@shared_task(name="agent.tasks.sweep_attachments", ignore_result=True)
+def sweep_attachments() -> None:
+    from agent.services.attachments import sweep_attachments as sweep  # noqa: PLC0415
+
+    sweep()
+
+
 @worker_ready.connect
 def _start_runtime(**_: Any) -> None:
     """Start the loop, and import the SDKs in use in the background: the first message should not wait for them."""

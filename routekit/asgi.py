@@ -18,6 +18,8 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.base import BaseHandler
 from django.db import close_old_connections, reset_queries
 
+from routekit.errors import too_large
+
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
@@ -44,6 +46,21 @@ class OneHopHandler(ASGIHandler):
         else:
             raise ValueError(f"Only HTTP is served, not {scope['type']}.")
 
+    async def read_body(self, receive: Any) -> IO[bytes]:
+        """No further than the largest body that any view takes: what is longer would fill the disk before anyone is asked who sent it."""
+
+        left = settings.MAX_BODY_BYTES
+
+        async def bounded() -> Any:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            return message if left >= 0 else {"type": "http.request", "body": b"", "more_body": False}
+
+        body: Any = await super().read_body(bounded)
+        body.is_cut = left < 0
+        return body  # type: ignore[no-any-return]
+
     async def _live(self, receive: Any, send: Any) -> None:
         """The server has started, or stops. What the first message needs is imported meanwhile."""
         while (await receive())["type"] == "lifespan.startup":
@@ -53,6 +70,8 @@ class OneHopHandler(ASGIHandler):
 
     def create_request(self, scope: Any, body_file: IO[bytes]) -> Any:
         """A body sent in chunks states no length, and REST framework takes a request without one for a request without a body."""
+        if getattr(body_file, "is_cut", False):
+            return None, too_large(settings.MAX_BODY_BYTES)
         request, problem = super().create_request(scope, body_file)
         if request is not None and "CONTENT_LENGTH" not in request.META:
             request.META["CONTENT_LENGTH"] = str(body_file.seek(0, os.SEEK_END))

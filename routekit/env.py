@@ -66,6 +66,21 @@ def _flag(name: str, *, default: bool) -> bool:
     return text in environ.Env.BOOLEAN_TRUE_STRINGS if text else default
 
 
+def _mebibytes(name: str, *, default: float) -> int:
+    """A size that is given in MB, in bytes; 0 for a quota is none."""
+    return int(_env.float(name, default=default) * 1024 * 1024)
+
+
+def _options(name: str) -> dict[str, Any]:
+    try:
+        given = json.loads(_env.str(name, default="") or "{}")
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise ImproperlyConfigured(f"{name} is not a JSON object.")
+    return given
+
+
 def _log_level() -> str:
     level: str = _env.str("ROUTEKIT_LOG_LEVEL", default="INFO").upper()
     if level not in LOG_LEVELS:
@@ -129,6 +144,22 @@ PRIVATE_HOSTS: Final[list[str]] = sorted(
 )
 
 MAX_MESSAGE_CHARS: Final = _env.int("ROUTEKIT_MAX_MESSAGE_CHARS", default=200_000)
+MAX_BYTES: Final = {
+    "image": _mebibytes("ROUTEKIT_MAX_IMAGE_MB", default=20),
+    "document": _mebibytes("ROUTEKIT_MAX_DOCUMENT_MB", default=32),
+    "text": _mebibytes("ROUTEKIT_MAX_TEXT_FILE_MB", default=1),
+    "audio": _mebibytes("ROUTEKIT_MAX_AUDIO_MB", default=32),
+    "video": _mebibytes("ROUTEKIT_MAX_VIDEO_MB", default=64),
+}
+"""Of one attachment, by kind; `text` is a document that is read as text."""
+MAX_IMAGE_PIXELS: Final = int(_env.float("ROUTEKIT_MAX_IMAGE_MEGAPIXELS", default=50) * 1_000_000)
+MAX_INLINE_BYTES: Final = _mebibytes("ROUTEKIT_MAX_INLINE_MB", default=16)
+MAX_REQUEST_MEDIA_BYTES: Final = _mebibytes("ROUTEKIT_MAX_REQUEST_MEDIA_MB", default=64)
+ATTACHMENTS_QUOTA: Final = _mebibytes("ROUTEKIT_ATTACHMENTS_QUOTA_MB", default=10_000)
+ATTACHMENTS_STORAGE: Final = _env.str("ROUTEKIT_ATTACHMENTS_STORAGE", default="django.core.files.storage.FileSystemStorage")
+ATTACHMENTS_OPTIONS: Final[dict[str, Any]] = _options("ROUTEKIT_ATTACHMENTS_OPTIONS")
+ATTACHMENT_UNUSED_S: Final = _env.float("ROUTEKIT_ATTACHMENT_UNUSED", default=86_400.0)
+
 MAX_STEPS: Final = _env.int("ROUTEKIT_MAX_STEPS", default=25)
 APPROVAL_TTL_S: Final = _env.int("ROUTEKIT_APPROVAL_TTL", default=600)
 LEASE_S: Final = _env.float("ROUTEKIT_LEASE", default=20.0)

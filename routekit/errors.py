@@ -41,6 +41,13 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _answer(request, HTTPStatus.NOT_FOUND, "not_found", "There is nothing here, or it is not yours to see.")
 
 
+def too_large(limit: int) -> HttpResponse:
+    """Of a body that was not read to its end, before there is a request."""
+    detail = f"The request is larger than {limit:,} bytes. Send less at once."
+    error = {"code": "request_too_large", "detail": detail, "attr": None}
+    return JsonResponse({"type": "client_error", "errors": [error]}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 when what failed is the database or Valkey being away, which passes; otherwise 500."""
     if isinstance(sys.exception(), AWAY):

@@ -101,6 +101,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.REDIS_URL
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 
+# Attachments lie here as they are: unlike keys they are not sealed, so encrypt the disk, or the bucket.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "attachments": {"BACKEND": env.ATTACHMENTS_STORAGE, "OPTIONS": env.ATTACHMENTS_OPTIONS},
+}
+if env.ATTACHMENTS_STORAGE.endswith(".FileSystemStorage"):
+    _local = {"location": str(env.HOME / "attachments"), "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
+    STORAGES["attachments"]["OPTIONS"] = {**_local, **env.ATTACHMENTS_OPTIONS}
+
 # --- people
 
 AUTH_USER_MODEL = "llmconfig.User"
@@ -146,7 +156,9 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
     }
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * env.MAX_MESSAGE_CHARS + 64 * 1024  # escaped, a character takes up to twelve bytes of JSON
+# Escaped, a character takes up to twelve bytes of JSON; inline media are base64. An uploaded file is not counted: it goes to the disk.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * env.MAX_MESSAGE_CHARS + env.MAX_INLINE_BYTES * 4 // 3 + 64 * 1024
+MAX_BODY_BYTES = max(*env.MAX_BYTES.values(), DATA_UPLOAD_MAX_MEMORY_SIZE) + 1024 * 1024
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing is collected
@@ -192,6 +204,11 @@ DEMO_SERVICE_URL = env.DEMO_SERVICE_URL
 PRIVATE_HOSTS = env.PRIVATE_HOSTS
 PROVIDER_KEYS = env.provider_keys  # a function: the keys themselves are no setting
 MAX_MESSAGE_CHARS = env.MAX_MESSAGE_CHARS
+MAX_BYTES = env.MAX_BYTES
+MAX_IMAGE_PIXELS = env.MAX_IMAGE_PIXELS
+MAX_REQUEST_MEDIA_BYTES = env.MAX_REQUEST_MEDIA_BYTES
+ATTACHMENTS_QUOTA = env.ATTACHMENTS_QUOTA
+ATTACHMENT_UNUSED_S = env.ATTACHMENT_UNUSED_S
 MAX_STEPS = env.MAX_STEPS
 APPROVAL_TTL_S = env.APPROVAL_TTL_S
 LEASE_S = env.LEASE_S
@@ -226,7 +243,10 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {"sweep-runs": {"task": "agent.tasks.sweep_runs", "schedule": env.SWEEP_S, "options": {"expires": env.SWEEP_S}}}
+CELERY_BEAT_SCHEDULE = {
+    "sweep-runs": {"task": "agent.tasks.sweep_runs", "schedule": env.SWEEP_S, "options": {"expires": env.SWEEP_S}},
+    "sweep-attachments": {"task": "agent.tasks.sweep_attachments", "schedule": 3600.0, "options": {"expires": 3600.0}},
+}
 CELERY_BEAT_SCHEDULE_FILENAME = str(env.HOME / "run" / "beat-schedule")
 
 LANGUAGE_CODE = "en"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 from django.http import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import APIException, ValidationError
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from agent.api.negotiation import OwnType
 from agent.api.serializers import ApproveInput, DenyInput, ResolveInput, RunOutput, ToolCallOutput
 from agent.models import Run
 from agent.services.approvals import decide_call, resolve_call
@@ -25,7 +25,6 @@ from llmconfig.tenancy.rest.serializers import refuse_fields
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from rest_framework.renderers import BaseRenderer
     from rest_framework.request import Request
 
 
@@ -54,21 +53,11 @@ class CancelRun(APIView):
         return Response(run_json(run_whole(caller, id)), status=202)
 
 
-class EventStreamNegotiation(BaseContentNegotiation):
-    """A stream answers in its own type, whatever Accept says; its errors are JSON."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
-
-
 class RunEvents(APIView):
     """Server-sent events of one run: replays after `Last-Event-ID` (or `after`), then follows to the terminal event."""
 
     read_action = Action.READ_OWN
-    content_negotiation_class = EventStreamNegotiation
+    content_negotiation_class = OwnType
 
     @extend_schema(
         operation_id="runs_events",

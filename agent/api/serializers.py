@@ -93,6 +93,26 @@ class MessageInput(StrictSerializer):
         return attrs
 
 
+MEDIA_KINDS = ("image", "document", "audio", "video")
+
+
+class AttachmentInput(StrictSerializer):
+    file = serializers.FileField(allow_empty_file=True, max_length=255)
+    name = serializers.CharField(required=False, max_length=255, help_text="How it is shown; the file's own name by default")
+
+
+class AttachmentOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    media_type = serializers.CharField(help_text="Told from the bytes")
+    kind = serializers.ChoiceField(choices=MEDIA_KINDS)
+    size = serializers.IntegerField(help_text="Bytes")
+    width = serializers.IntegerField(allow_null=True, help_text="Pixels of an image")
+    height = serializers.IntegerField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    url = serializers.CharField(help_text="Where its bytes are")
+
+
 class MessageOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     role = serializers.ChoiceField(choices=["user", "assistant", "tool"])

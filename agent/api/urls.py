@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from agent.api import conversations, runs, services
+from agent.api import attachments, conversations, runs, services
 
 urlpatterns = [
+    path("attachments", attachments.Attachments.as_view()),
+    path("attachments/<uuid:id>", attachments.OneAttachment.as_view()),
+    path("attachments/<uuid:id>/content", attachments.Content.as_view()),
     path("conversations", conversations.Conversations.as_view()),
     path("conversations/<uuid:id>", conversations.OneConversation.as_view()),
     path("conversations/<uuid:id>/messages", conversations.Messages.as_view()),

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("agent", "0002_what_a_run_was_asked_for"),
+        ("agent", "0003_attachments"),
     ]
 
     operations = [

@@ -1,4 +1,4 @@
-"""Messages and runs as the API and the events show them: one shape for both, so that folding events equals reading rows."""
+"""Messages, runs and attachments as the API and the events show them: one shape for both, so that folding events equals reading rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agent.loop.codec import public
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from agent.models import Attempt, Message, Run, ToolCall
+    from agent.models import Attachment, Attempt, Message, Run, ToolCall
 
 
 def when(moment: datetime | None) -> str | None:
@@ -29,6 +29,20 @@ def message_json(message: Message) -> dict[str, Any]:
         "created_at": when(message.created_at),
         "status": message.status,
         "run": str(message.run_id) if message.run_id else None,
+    }
+
+
+def attachment_json(attachment: Attachment) -> dict[str, Any]:
+    return {
+        "id": str(attachment.id),
+        "name": attachment.name,
+        "media_type": attachment.media_type,
+        "kind": attachment.kind,
+        "size": attachment.size,
+        "width": attachment.width,
+        "height": attachment.height,
+        "created_at": when(attachment.created_at),
+        "url": f"/api/attachments/{attachment.id}/content",
     }
 
 

@@ -3,7 +3,7 @@
 keys/secret_key, keys/kek   made once, 0600; without them nothing that was sealed opens again
 embedded.json               makes the mode embedded (routekit/env.py); the demo service's URL, the private hosts allowed
 run/                        pid files, redis.url, Valkey's socket: of the running supervisor only
-valkey/, demo/, routekit.sqlite3, first-admin.txt
+valkey/, demo/, attachments/, routekit.sqlite3, first-admin.txt
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from routekit.asgi import application
 
 if TYPE_CHECKING:
     import pytest
+    from pytest_django.fixtures import SettingsWrapper
 
 JSON = (b"content-type", b"application/json")
 
@@ -37,6 +39,24 @@ def test_a_body_of_a_known_length_is_read() -> None:
 
 def test_no_body_is_none() -> None:
     assert received(b"") == received(b"", (b"transfer-encoding", b"chunked")) == {}
+
+
+async def test_a_body_is_read_no_further_than_any_view_would(settings: SettingsWrapper) -> None:
+    settings.MAX_BODY_BYTES = 100
+    asked, sent = 0, []
+
+    async def receive() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        return {"type": "http.request", "body": b"x" * 40, "more_body": True}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await application({"type": "http", "method": "POST", "path": "/api/attachments", "query_string": b"", "headers": []}, receive, send)
+    assert asked == 3
+    assert sent[0]["status"] == 413
+    assert json.loads(sent[1]["body"])["errors"][0]["code"] == "request_too_large"
 
 
 async def test_a_server_that_starts_imports_what_the_first_message_needs(monkeypatch: pytest.MonkeyPatch) -> None:

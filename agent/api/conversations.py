@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from agent.api.pagination import ByPosition
 from agent.api.serializers import ConversationInput, ConversationOutput, MessageInput, MessageOutput, PostedOutput
 from agent.models import Conversation, Message, Run
-from agent.services.conversations import create_conversation, delete_conversation, post_message, update_conversation
+from agent.services.conversations import create_conversation, delete_conversation, prepare_message, store_message, update_conversation
 from agent.services.demo import ensure_demo_service
 from agent.services.presentation import message_json, when
 from llmconfig.tenancy.caller import Action, Caller, caller_of
@@ -129,17 +129,18 @@ class Messages(IdempotentCreateMixin, APIView):
         return paginator.get_paginated_response([message_json(row) for row in page])
 
     def before_create(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        from agent.services.live import require_valkey  # noqa: PLC0415  # Valkey's client is slow to import
-
-        require_valkey()  # outside the transaction that an Idempotency-Key opens; the service's own question is then answered
-
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Outside the transaction that an Idempotency-Key opens: Valkey is asked, and inline media are written to their storage."""
         caller = caller_of(request)
         conversation = Conversation.objects.filter(organization=caller.organization, owner=caller.user).get(id=kwargs["id"])
         body = MessageInput(data=request.data)
         body.is_valid(raise_exception=True)
         data = _changes(dict(body.validated_data))
         asked: dict[str, Any] = {name: data[name] for name in ("reasoning", "output_schema") if name in data}
-        posted = post_message(caller=caller, conversation=conversation, parts=data["parts"], target=data.get("target"), asked=asked)
+        self.prepared = prepare_message(
+            caller=caller, conversation=conversation, parts=data["parts"], target=data.get("target"), asked=asked
+        )
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        posted = store_message(self.prepared, caller=caller_of(request))
         answer = {"message": message_json(posted.message), "run": {"id": str(posted.run.id), "status": posted.run.status}}
         return Response(answer, status=202)

@@ -68,16 +68,52 @@ class ConversationOutput(serializers.Serializer[Any]):
     last_run = RunBrief(allow_null=True)
 
 
-class TextPartInput(StrictSerializer):
-    """A part of a user's message. Only text yet."""
+MEDIA_KINDS = ("image", "document", "audio", "video")
 
-    type = serializers.ChoiceField(choices=["text"], error_messages={"invalid_choice": "Only text parts can be sent yet, not {input}."})
-    text = serializers.CharField(trim_whitespace=False)
+
+class PartInput(StrictSerializer):
+    """A part of a user's message: text, or a medium as the id of an attachment or inline as base64."""
+
+    type = serializers.ChoiceField(choices=["text", *MEDIA_KINDS])
+    text = serializers.CharField(trim_whitespace=False, allow_blank=True, required=False, help_text="Of a text part")
+    attachment = serializers.UUIDField(required=False, help_text="An id of /api/attachments")
+    data = serializers.CharField(  # type: ignore[assignment]  # the part's field, not the serializer's
+        required=False, trim_whitespace=False, help_text="Base64, instead of `attachment`; becomes an attachment"
+    )
+    media_type = serializers.CharField(required=False, max_length=100, help_text="Of `data`; what the bytes are is looked at anyway")
+    name = serializers.CharField(required=False, max_length=255, help_text="Of `data`: how the file is called")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        given = set(attrs) - {"type"}
+        if attrs["type"] == "text":
+            allowed, needed = {"text"}, {"text"}
+        elif "attachment" in attrs:
+            allowed, needed = {"attachment"}, set[str]()
+        else:
+            allowed, needed = {"data", "media_type", "name"}, {"data", "media_type"}
+        errors = {
+            name: [serializers.ErrorDetail(f"This does not belong to {_WHAT[attrs['type']]}.", "invalid")] for name in given - allowed
+        }
+        errors |= {name: [serializers.ErrorDetail("This field is required.", "required")] for name in needed - given}
+        if needed == {"data", "media_type"} and not given:
+            errors = {"attachment": [serializers.ErrorDetail("Name an attachment, or give data and media_type.", "required")]}
+        if errors:
+            raise serializers.ValidationError(errors)
+        return attrs
+
+
+_WHAT = {
+    "text": "a text part",
+    "image": "such an image part",
+    "document": "such a document part",
+    "audio": "such an audio part",
+    "video": "such a video part",
+}
 
 
 class MessageInput(StrictSerializer):
     content = serializers.CharField(required=False, trim_whitespace=False)
-    parts = TextPartInput(many=True, required=False, allow_empty=False, max_length=100)  # type: ignore[call-arg]
+    parts = PartInput(many=True, required=False, allow_empty=False, max_length=100)  # type: ignore[call-arg]
     target = TargetSerializer(required=False, allow_null=True)
     reasoning = ReasoningSerializer(required=False, allow_null=True, help_text="For this run alone. Left out: as the conversation has it")
     output_schema = serializers.DictField(
@@ -88,12 +124,9 @@ class MessageInput(StrictSerializer):
         if ("content" in attrs) == ("parts" in attrs):
             raise serializers.ValidationError("Give either content or parts.", code="invalid")
         attrs["parts"] = attrs.get("parts") or [{"type": "text", "text": attrs.pop("content")}]
-        if not any(part["text"].strip() for part in attrs["parts"]):
+        if not any(part["type"] != "text" or part["text"].strip() for part in attrs["parts"]):
             raise serializers.ValidationError({"content": ["The message is empty."]}, code="blank")
         return attrs
-
-
-MEDIA_KINDS = ("image", "document", "audio", "video")
 
 
 class AttachmentInput(StrictSerializer):

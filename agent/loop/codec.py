@@ -1,6 +1,7 @@
 """Parts as JSON: what a message row stores, and the subset of it that the API and events show.
 
 A stored part carries `provider_data` (and a call its `malformed` text) beside the public fields; `public()` leaves them out.
+A medium is stored as the attachment that holds its bytes; rows of before attachments hold the bytes themselves, as base64.
 A tool call is shown as the tool's own `name` and its `service`; inside, both are one qualified name.
 """
 
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from llmconfig.llm import Media, Message, Part, ProviderData, Role, Text, Thinking, ToolCall, ToolResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    MediaReader = Callable[[Mapping[str, Any]], Text | Media]
 
 SEPARATOR = "__"
 _PRIVATE = ("provider_data", "malformed")
@@ -41,7 +44,21 @@ def part_to_json(part: Part) -> dict[str, Any]:
             }
 
 
-def part_from_json(row: Mapping[str, Any]) -> Part:
+def inline_media(row: Mapping[str, Any]) -> Text | Media:
+    """A stored medium without looking anything up: what holds its bytes itself, or else a note."""
+    if "data" not in row:
+        return Text(f"[{described(row)} is no longer there]")
+    return Media(row["type"], row["media_type"], base64.b64decode(row["data"]), row.get("name", ""))
+
+
+def described(row: Mapping[str, Any]) -> str:
+    """A stored medium in words for a model."""
+    name = row.get("name")
+    return f"{row['type']} “{name}” ({row['media_type']})" if name else f"{row['type']} ({row['media_type']})"
+
+
+def part_from_json(row: Mapping[str, Any], media: MediaReader = inline_media) -> Part:
+    """media: what a stored medium is to the model, its bytes or words in their place."""
     match row["type"]:
         case "text":
             return Text(row["text"], _data_from_json(row))
@@ -51,14 +68,15 @@ def part_from_json(row: Mapping[str, Any]) -> Part:
             name = join_name(row.get("service"), row["name"])
             return ToolCall(row["id"], name, row["arguments"], row.get("malformed"), _data_from_json(row))
         case "tool_result":
-            inner = tuple(part for part in map(part_from_json, row["parts"]) if isinstance(part, Text | Media))
+            parts = (part_from_json(part, media) for part in row["parts"])
+            inner = tuple(part for part in parts if isinstance(part, Text | Media))
             return ToolResult(row["tool_call_id"], inner, bool(row["is_error"]))
-        case kind:
-            return Media(kind, row["media_type"], base64.b64decode(row["data"]), row.get("name", ""))
+        case _:
+            return media(row)
 
 
-def message_from_json(role: Role, rows: Iterable[Mapping[str, Any]]) -> Message:
-    return Message(role, tuple(part_from_json(row) for row in rows))
+def message_from_json(role: Role, rows: Iterable[Mapping[str, Any]], media: MediaReader = inline_media) -> Message:
+    return Message(role, tuple(part_from_json(row, media) for row in rows))
 
 
 def public(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -13,7 +13,9 @@ from django.utils import timezone
 
 from agent.loop.answer import schema_problem
 from agent.models import Conversation, Message, Run, Service, ToolCall
+from agent.services.attachments import delete_unused, use_attachments
 from agent.services.doorbell import ring
+from agent.services.parts import prepare_parts, texts_of
 from llmconfig.services import default_target, resolve_target
 from llmconfig.tenancy.errors import Conflict, Invalid
 
@@ -25,6 +27,21 @@ if TYPE_CHECKING:
     from llmconfig.tenancy.caller import Caller
 
 TITLE_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message that may be stored.
+
+    parts: as its row holds them. changes: to the conversation, which goes on with this target. asked: of its run.
+    """
+
+    conversation: Conversation
+    parts: list[dict[str, Any]]
+    config: UUID
+    model: str
+    changes: dict[str, Any]
+    asked: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +96,14 @@ def update_conversation(*, caller: Caller, conversation: Conversation, changes: 
 
 @transaction.atomic
 def delete_conversation(*, caller: Caller, conversation: Conversation) -> None:
-    """Everything that was said goes, arguments and results of tools included; its runs stay as what was done and what it cost."""
+    """Everything that was said goes, arguments and results of tools and files included; its runs stay as what was done and what it cost."""
     locked = Conversation.objects.select_for_update().get(id=conversation.id)
     if locked.runs.filter(status__in=Run.ACTIVE).exists():
         raise Conflict("A run of this conversation is active. Stop it first.", code="run_active")
+    files = list(locked.attachments.values_list("id", flat=True))
     ToolCall.objects.filter(step__run__conversation=locked).delete()
     locked.delete()
+    delete_unused(files)
 
 
 def post_message(
@@ -95,11 +114,24 @@ def post_message(
     target: str | None = None,
     asked: Mapping[str, Any] = MappingProxyType({}),
 ) -> Posted:
-    """Store the message and a queued run for it, and ring for a worker.
+    """Prepare a message and store it."""
+    prepared = prepare_message(caller=caller, conversation=conversation, parts=parts, target=target, asked=asked)
+    return store_message(prepared, caller=caller)
+
+
+def prepare_message(
+    *,
+    caller: Caller,
+    conversation: Conversation,
+    parts: list[dict[str, Any]],
+    target: str | None = None,
+    asked: Mapping[str, Any] = MappingProxyType({}),
+) -> Prepared:
+    """All that is looked up, checked and uploaded before a message is stored. Not inside a transaction.
 
     asked, for this run alone: any of `reasoning` (left out: as the conversation has it) and `output_schema`, which the text of the
-    final answer shall meet. Raises Invalid `invalid_schema` for one that no answer can be asked for by, Conflict `run_active` while
-    another run is active, Unavailable when Valkey is away: nothing is accepted that could not begin.
+    final answer shall meet. Raises Invalid (`invalid_schema` for one that no answer can be asked for by, `unsupported_part` for a
+    file that the model cannot take), and Unavailable when Valkey is away: nothing is accepted that could not begin.
     """
     from agent.services.live import require_valkey  # noqa: PLC0415  # Valkey's client is slow to import
 
@@ -110,48 +142,47 @@ def post_message(
     if target is not None:
         _set_target(conversation, caller=caller, target=target)
         changes |= {"config": conversation.config, "model": conversation.model}
-    config_id, model = _target_of(conversation, caller)  # all that is only read comes before the transaction: SQLite has one writer
+    config, model = _target_of(conversation, caller)
+    stored = prepare_parts(caller=caller, parts=parts, config=config, model=model)
+    return Prepared(conversation, stored, config.id, model, changes, asked)
+
+
+def store_message(prepared: Prepared, *, caller: Caller) -> Posted:
+    """The message and a queued run for it, and ring for a worker. Raises Conflict `run_active` while another run is active."""
     try:
         with transaction.atomic():
-            return _store(conversation, caller=caller, parts=parts, deployment=(config_id, model), changes=changes, asked=asked)
+            return _store(prepared, caller)
     except IntegrityError:
-        if not Run.objects.filter(conversation=conversation, status__in=Run.ACTIVE).exists():
+        if not Run.objects.filter(conversation=prepared.conversation, status__in=Run.ACTIVE).exists():
             raise
         raise Conflict("A run of this conversation is active. Wait for it, answer its question, or stop it.", code="run_active") from None
 
 
-def _store(
-    conversation: Conversation,
-    *,
-    caller: Caller,
-    parts: list[dict[str, Any]],
-    deployment: tuple[UUID, str],
-    changes: dict[str, Any],
-    asked: Mapping[str, Any],
-) -> Posted:
+def _store(prepared: Prepared, caller: Caller) -> Posted:
     """Raises IntegrityError while another run of the conversation is active, DoesNotExist when it was deleted meanwhile."""
-    now = changes["updated_at"]
+    conversation, parts, now = prepared.conversation, prepared.parts, prepared.changes["updated_at"]
     title = Conversation.objects.select_for_update().values_list("title", flat=True).get(id=conversation.id)
     run = Run.objects.create(
         organization=caller.organization,
         conversation=conversation,
         user=caller.user,
-        config_id=deployment[0],
-        model=deployment[1],
-        reasoning=asked.get("reasoning", conversation.reasoning),
-        output_schema=asked.get("output_schema"),
+        config_id=prepared.config,
+        model=prepared.model,
+        reasoning=prepared.asked.get("reasoning", conversation.reasoning),
+        output_schema=prepared.asked.get("output_schema"),
         nudged_at=now,
     )
+    use_attachments({part["attachment"] for part in parts if "attachment" in part}, conversation)
     last = conversation.messages.aggregate(last=Max("position"))["last"]
     message = Message.objects.create(
         conversation=conversation, run=run, position=(last or 0) + 1, role=Message.Role.USER, parts=parts, created_at=now
     )
-    Conversation.objects.filter(id=conversation.id).update(**changes, title=title or _title(parts))
+    Conversation.objects.filter(id=conversation.id).update(**prepared.changes, title=title or _title(parts))
     ring(run.id)
     return Posted(message, run)
 
 
-def _target_of(conversation: Conversation, caller: Caller) -> tuple[UUID, str]:
+def _target_of(conversation: Conversation, caller: Caller) -> tuple[Any, str]:
     """What answers the next message, checked again: a config may have been disabled or taken away since."""
     if conversation.config_id is not None:
         found: Any = resolve_target(caller, f"{conversation.config_id}/{conversation.model}")
@@ -159,8 +190,7 @@ def _target_of(conversation: Conversation, caller: Caller) -> tuple[UUID, str]:
         found = default_target(caller)
     if found is None:
         raise Invalid("There is no model to answer. Add a provider under Settings, Providers.", code="no_model", attr="target")
-    config, model = found
-    return config.id, model
+    return found  # type: ignore[no-any-return]
 
 
 def _set_target(conversation: Conversation, *, caller: Caller, target: str | None) -> None:
@@ -182,7 +212,7 @@ def _set_services(conversation: Conversation, *, caller: Caller, services: Seque
 
 
 def _check_length(parts: list[dict[str, Any]]) -> None:
-    length = sum(len(part["text"]) for part in parts)
+    length = sum(map(len, texts_of(parts)))
     if length > settings.MAX_MESSAGE_CHARS:
         raise Invalid(
             f"The message has {length:,} characters; {settings.MAX_MESSAGE_CHARS:,} are allowed. Shorten it, or split it.",
@@ -198,6 +228,6 @@ def _check_schema(schema: JSONObject | None) -> None:
 
 
 def _title(parts: list[dict[str, Any]]) -> str:
-    """The first words of the first message."""
-    text = " ".join(" ".join(part["text"] for part in parts).split())
+    """The first words of the first message, or what it brought."""
+    text = " ".join(" ".join(texts_of(parts)).split()) or next((part["name"] for part in parts if part.get("name")), "")
     return text if len(text) <= TITLE_LENGTH else text[: TITLE_LENGTH - 1].rsplit(" ", 1)[0] + "…"

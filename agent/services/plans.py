@@ -14,6 +14,7 @@ from agent.loop.tools import CHANGED
 from agent.mcp.policy import decide
 from agent.models import Attempt, Conversation, Message, Run, Service, ServiceTool, Step, ToolCall, ToolGrant
 from agent.services.endpoints import endpoint_of
+from agent.services.media import RunMedia
 from agent.services.presentation import message_json
 from llmconfig.llm import FinishReason, Reasoning, Role, Tool, ToolResult
 from llmconfig.llm import Message as NeutralMessage
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from agent.mcp.endpoint import Endpoint
 
+NO_MEDIA = RunMedia()
 _REASONS = {
     "new": "This tool is new at its service and waits for someone to approve it under Settings, Services.",
     "changed": CHANGED,
@@ -57,18 +59,21 @@ class Refused:
     untold: tuple[Mapping[str, Any], ...] = ()
 
 
-def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
-    """Everything of a claimed run. last_seq: the last event number in the log. Reads only, and needs no transaction."""
+def load_work(run_id: UUID, *, last_seq: int, media: RunMedia = NO_MEDIA) -> Work | Refused:
+    """Everything of a claimed run. last_seq: the last event number in the log. Reads only, and needs no transaction.
+
+    media: the files that the conversation's messages name, read before.
+    """
     run = Run.objects.select_related("conversation", "config", "user").get(id=run_id)
     untold, last_seq = _untold(run, last_seq), max(last_seq, run.event_seq)
     step = run.steps.order_by("-index").first() if run.event_seq else None  # a step begins after the first event
-    client = _refusal(run, step) or _client(run)
+    client = _refusal(run, step, media) or _client(run)
     if not isinstance(client, ModelDeployment):
         return Refused(*client, last_seq, untold)
     conversation = cast("Conversation", run.conversation)  # _refusal has seen that it is there
-    history, said_at = _history(conversation)
+    history, said_at = _history(conversation, media)
     services, endpoints, notices = _services(run, conversation)
-    pending, lost_at = _where_it_stopped(step)
+    pending, lost_at = _where_it_stopped(step, media)
     return Work(
         plan=RunPlan(
             run=str(run.id),
@@ -85,7 +90,7 @@ def load_work(run_id: UUID, *, last_seq: int) -> Work | Refused:
             options=client.options,
             resumed=run.event_seq > 0,
             discard_after=lost_at,
-            notices=notices,
+            notices=(*notices, *media.notices),
             untold=untold,
             answered=_answered(run, step),
             inputs=client.facts.capabilities.inputs,
@@ -113,7 +118,7 @@ def known_seq(run_id: UUID) -> int:
     return Run.objects.values_list("event_seq", flat=True).get(id=run_id)
 
 
-def _refusal(run: Run, step: Step | None) -> tuple[str, str] | None:
+def _refusal(run: Run, step: Step | None, media: RunMedia) -> tuple[str, str] | None:
     """Why the run is over before it goes on, as (kind, detail)."""
     if run.cancel_requested_at is not None or run.conversation is None:
         return "cancelled", ""
@@ -122,7 +127,7 @@ def _refusal(run: Run, step: Step | None) -> tuple[str, str] | None:
     last = step.attempts.order_by("-created_at").first() if step else None
     if last is not None and last.status in (Attempt.Status.FAILED, Attempt.Status.CANCELLED):
         return last.error_kind, last.error_detail
-    return None
+    return ("media_too_large", media.wanted.too_much) if media.wanted.too_much else None
 
 
 def _client(run: Run) -> ModelDeployment | tuple[str, str]:
@@ -157,12 +162,12 @@ def _next_step(step: Step | None) -> int:
     return step.index + 1 if step.is_finished else step.index
 
 
-def _where_it_stopped(step: Step | None) -> tuple[tuple[PendingCall, ...], int | None]:
+def _where_it_stopped(step: Step | None, media: RunMedia) -> tuple[tuple[PendingCall, ...], int | None]:
     """Of an unfinished step: its calls, when the model had answered; otherwise where the lost worker's deltas begin."""
     if step is None or step.is_finished:
         return (), None
     calls = list(step.tool_calls.select_related("decided_by"))
-    return (tuple(map(_pending, calls)), None) if calls else ((), step.first_seq)
+    return (tuple(_pending(call, media) for call in calls), None) if calls else ((), step.first_seq)
 
 
 _STATES: dict[str, Any] = {
@@ -178,9 +183,9 @@ _STATES: dict[str, Any] = {
 }
 
 
-def _pending(row: ToolCall) -> PendingCall:
+def _pending(row: ToolCall, media: RunMedia) -> PendingCall:
     call = NeutralCall(str(row.id), join_name(row.service_slug, row.name), row.arguments)
-    result = part_from_json(row.result) if row.result is not None else None
+    result = part_from_json(row.result, media.part) if row.result is not None else None
     return PendingCall(
         call=call,
         state="refused" if row.status == ToolCall.Status.REFUSED and result is None else _STATES[row.status],
@@ -191,10 +196,10 @@ def _pending(row: ToolCall) -> PendingCall:
     )
 
 
-def _history(conversation: Conversation) -> tuple[tuple[NeutralMessage, ...], Sequence[datetime]]:
+def _history(conversation: Conversation, media: RunMedia) -> tuple[tuple[NeutralMessage, ...], Sequence[datetime]]:
     """What was said, and when."""
     rows = list(Message.objects.filter(conversation=conversation).values_list("role", "parts", "created_at"))
-    return tuple(message_from_json(cast("Role", role), parts) for role, parts, _ in rows), [at for _, _, at in rows]
+    return tuple(message_from_json(cast("Role", role), parts, media.part) for role, parts, _ in rows), [at for _, _, at in rows]
 
 
 def _measured(run: Run, said_at: Sequence[datetime]) -> tuple[int, int] | None:

@@ -15,6 +15,7 @@ from agent.loop.intents import EndRun, FenceLost, Intent
 from agent.loop.runner import Runner
 from agent.services.claims import Claim, claim_run
 from agent.services.journal import commit_intent
+from agent.services.media import RunMedia, read_media, wanted_media
 from agent.services.plans import Refused, Work, known_seq, load_work
 from agent.services.units import reading, unit_of_work
 from agent.stream import LogStale, RunLog
@@ -51,8 +52,7 @@ def execute_run(run_id: UUID) -> None:
         stored = 0 if claim.is_first else runtime.call(lambda: _take_log(runtime, claim))
         if stored is None:
             return
-        with reading():
-            work = _load(claim, stored)
+        work = _load(claim, stored)
         if isinstance(work, Work):
             preload_provider(work.client.provider)
         inbox: Inbox = queue.SimpleQueue()
@@ -64,12 +64,19 @@ def execute_run(run_id: UUID) -> None:
 def _load(claim: Claim, last_seq: int) -> Work | Refused:
     """What the run needs. A run that cannot be read ends as failed, rather than coming back with every sweep."""
     try:
-        return load_work(claim.run, last_seq=last_seq)
+        with reading():
+            wanted = wanted_media(claim.run)
+            if not wanted.rows:
+                return load_work(claim.run, last_seq=last_seq, media=RunMedia(wanted=wanted))
+        media = read_media(wanted)  # the storage may be a network away: no connection is held meanwhile
+        with reading():
+            return load_work(claim.run, last_seq=last_seq, media=media)
     except (OperationalError, InterfaceError):
         raise  # the database is away: the run waits for it, until its lease has lapsed
     except Exception:
         logger.exception("Run %s cannot be read", claim.run)
-        return Refused("internal_error", INTERNAL, max(last_seq, known_seq(claim.run)))
+        with reading():
+            return Refused("internal_error", INTERNAL, max(last_seq, known_seq(claim.run)))
 
 
 async def _take_log(runtime: Runtime, claim: Claim) -> int | None:

@@ -64,3 +64,20 @@ def test_what_is_shown_holds_neither_the_providers_data_nor_malformed_text() -> 
 def test_a_qualified_name_divides_at_the_first_separator(qualified: str, parts: tuple[str | None, str]) -> None:
     assert split_name(qualified) == parts
     assert join_name(*parts) == qualified
+
+
+ATTACHED = {"type": "image", "attachment": "a1", "media_type": "image/png", "name": "x.png", "size": 3}
+
+
+def test_a_medium_is_what_its_reader_says() -> None:
+    seen = Media("image", "image/png", b"abc", "x.png")
+    result = {"type": "tool_result", "tool_call_id": "c", "parts": [ATTACHED], "is_error": False}
+    read = {"a1": seen}
+    assert message_from_json("user", [ATTACHED], lambda row: read[row["attachment"]]) == Message("user", (seen,))
+    assert part_from_json(result, lambda row: read[row["attachment"]]) == ToolResult("c", (seen,))
+    assert public([ATTACHED]) == [ATTACHED]
+
+
+@pytest.mark.parametrize(("named", "words"), [(ATTACHED, "image “x.png” (image/png)"), (ATTACHED | {"name": ""}, "image (image/png)")])
+def test_a_medium_that_nobody_reads_is_a_note(named: dict[str, object], words: str) -> None:
+    assert part_from_json(named) == Text(f"[{words} is no longer there]")

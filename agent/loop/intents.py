@@ -108,7 +108,7 @@ class FindLarger:
 
 @dataclass(frozen=True, slots=True)
 class EndTool:
-    """One call has its result. `status` is `finished`, or `refused` for one that was never sent."""
+    """One call has its result. `status` is `finished`, or `refused` for one that was never sent. Answer: ToolSettled."""
 
     call: str
     result: ToolResult
@@ -117,8 +117,19 @@ class EndTool:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolSettled:
+    """Answer to EndTool: the result as it was stored, and its parts as the API shows them. A medium that could not be kept is a note."""
+
+    result: ToolResult
+    parts: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class EndStep:
-    """All calls of the step are answered: the tool message, results in call order. Answer: the message as the API shows it."""
+    """All calls of the step are answered, each by an EndTool: the tool message, results in call order.
+
+    Answer: the message as the API shows it.
+    """
 
     step: int
     results: tuple[ToolResult, ...]

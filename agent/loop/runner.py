@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from agent.loop import tokens
 from agent.loop.answer import answer_problem, answers_so_far, complaint
 from agent.loop.attempt import AttemptFailed, run_attempt
-from agent.loop.codec import part_to_json
 from agent.loop.context import Context, answer_limit
-from agent.loop.intents import DispatchTools, EndRun, EndStep, EndTool, FenceLost, ReleaseRun, WaitForPerson
+from agent.loop.intents import DispatchTools, EndRun, EndStep, EndTool, FenceLost, ReleaseRun, ToolSettled, WaitForPerson
 from agent.loop.tools import ToolTurn
 from llmconfig.llm import Message, Provider, ProviderError, ToolResult
 
@@ -138,8 +137,7 @@ class Runner:
         results = dict(turn.ready)
         for result in turn.ready.values():
             if result.tool_call_id in turn.unrecorded:
-                await self.journal.commit(EndTool(result.tool_call_id, result, "refused"))
-                self._finished(result)
+                results[result.tool_call_id] = await self._settle(EndTool(result.tool_call_id, result, "refused"))
         if turn.runnable:
             await self.journal.commit(DispatchTools(step, tuple(call.id for call, _ in turn.runnable)))
             done = await self._run_all(turn)
@@ -164,9 +162,7 @@ class Runner:
             call, tool = turn.runnable[index]
             began = loop.time()
             result = await self.call_tool(tool, call.id, call.arguments)
-            await self.journal.commit(EndTool(call.id, result, latency_ms=int((loop.time() - began) * 1000)))
-            self._finished(result)
-            return result
+            return await self._settle(EndTool(call.id, result, latency_ms=int((loop.time() - began) * 1000)))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -175,9 +171,12 @@ class Runner:
             raise raised.exceptions[0] from None
         return {task.result().tool_call_id: task.result() for task in tasks}
 
-    def _finished(self, result: ToolResult) -> None:
-        parts = [part_to_json(part) for part in result.parts]
-        self.journal.emit("tool_call.finished", {"id": result.tool_call_id, "is_error": result.is_error, "parts": parts})
+    async def _settle(self, intent: EndTool) -> ToolResult:
+        """Make a result durable and tell it; as it was stored, which is how the model and everyone else see it."""
+        settled: ToolSettled = await self.journal.commit(intent)
+        result = settled.result
+        self.journal.emit("tool_call.finished", {"id": intent.call, "is_error": result.is_error, "parts": settled.parts})
+        return result
 
     async def _wait(self, reason: str) -> None:
         """Tell the log first: once the row says `waiting`, the next claim writes to the log and ours must be complete."""

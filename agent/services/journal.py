@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import Max
 from django.utils import timezone
 
-from agent.loop.codec import part_to_json, split_name
+from agent.loop.codec import part_to_json, public, split_name
 from agent.loop.intents import (
     AttemptSettled,
     BeginAttempt,
@@ -28,6 +28,7 @@ from agent.loop.intents import (
     Intent,
     NoteTools,
     ReleaseRun,
+    ToolSettled,
     WaitForPerson,
 )
 from agent.models import Attempt, Conversation, Message, Run, Service, Step, ToolCall
@@ -35,6 +36,7 @@ from agent.services.claims import Claim, requeue_if_decided
 from agent.services.doorbell import nudge
 from agent.services.listing import block_tool, note_tools
 from agent.services.presentation import message_json, money, when
+from agent.services.toolmedia import ReceivedResult, receive_result
 from agent.services.units import unit_of_work
 from llmconfig.services import larger_models, price_attempt
 from llmconfig.tenancy.caller import caller_for
@@ -49,12 +51,30 @@ def commit_intent(claim: Claim, intent: Intent, *, seq: int) -> Any:
 
     Raises FenceLost when the run is no longer this claim's.
     """
+    if isinstance(intent, EndTool):
+        return _commit_result(claim, intent, seq)
     with unit_of_work():
-        held = Run.objects.filter(id=claim.run, fence=claim.fence, status=Run.Status.RUNNING)
-        lease = timezone.now() + timedelta(seconds=settings.LEASE_S)
-        if not held.update(event_seq=seq, lease_expires_at=lease):
-            raise FenceLost
+        _hold(claim, seq)
         return _COMMITS[type(intent)](claim, intent, seq)
+
+
+def _commit_result(claim: Claim, intent: EndTool, seq: int) -> ToolSettled:
+    """What a tool returned may hold media, whose bytes are written before the transaction and taken back should it fail."""
+    received = receive_result(claim.run, intent.result)
+    try:
+        with unit_of_work():
+            _hold(claim, seq)
+            return _end_tool(claim, intent, received)
+    except BaseException:
+        received.discard()
+        raise
+
+
+def _hold(claim: Claim, seq: int) -> None:
+    held = Run.objects.filter(id=claim.run, fence=claim.fence, status=Run.Status.RUNNING)
+    lease = timezone.now() + timedelta(seconds=settings.LEASE_S)
+    if not held.update(event_seq=seq, lease_expires_at=lease):
+        raise FenceLost
 
 
 def canonical_hash(arguments: Mapping[str, Any]) -> str:
@@ -212,8 +232,8 @@ def _find_larger(claim: Claim, intent: FindLarger, seq: int) -> tuple[str, ...]:
         return ()
 
 
-def _end_tool(claim: Claim, intent: EndTool, seq: int) -> None:
-    result = part_to_json(intent.result)
+def _end_tool(claim: Claim, intent: EndTool, received: ReceivedResult) -> ToolSettled:
+    result = received.keep(claim.run)
     kept = [ToolCall.Status.DENIED, ToolCall.Status.EXPIRED, ToolCall.Status.REFUSED]
     calls = ToolCall.objects.filter(id=intent.call, step__run_id=claim.run)
     calls.update(result=result, is_error=intent.result.is_error, latency_ms=intent.latency_ms, is_decision_announced=True)
@@ -221,12 +241,14 @@ def _end_tool(claim: Claim, intent: EndTool, seq: int) -> None:
         calls.update(status=ToolCall.Status.FINISHED)
     else:
         calls.exclude(status__in=kept).update(status=ToolCall.Status.REFUSED)
+    return ToolSettled(received.result, public(result["parts"]))
 
 
 def _end_step(claim: Claim, intent: EndStep, seq: int) -> dict[str, Any]:
     Step.objects.filter(run_id=claim.run, index=intent.step).update(is_finished=True)
-    message = _append_message(claim, seq, role=Message.Role.TOOL, parts=[part_to_json(result) for result in intent.results])
-    return message_json(message)
+    stored = dict(ToolCall.objects.filter(step__run_id=claim.run, step__index=intent.step).values_list("id", "result"))
+    parts = [stored.get(UUID(result.tool_call_id)) or part_to_json(result) for result in intent.results]
+    return message_json(_append_message(claim, seq, role=Message.Role.TOOL, parts=parts))
 
 
 def _wait_for_person(claim: Claim, intent: WaitForPerson, seq: int) -> None:
@@ -267,7 +289,6 @@ _COMMITS: dict[type[Any], Callable[[Claim, Any, int], Any]] = {
     BlockTool: _block_tool,
     NoteTools: _note_tools,
     FindLarger: _find_larger,
-    EndTool: _end_tool,
     EndStep: _end_step,
     WaitForPerson: _wait_for_person,
     EndRun: _end_run,

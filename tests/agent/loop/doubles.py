@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from agent.loop.codec import part_to_json
-from agent.loop.intents import AttemptSettled, EndAttempt, EndStep, FenceLost, Intent
+from agent.loop.intents import AttemptSettled, EndAttempt, EndStep, EndTool, FenceLost, Intent, ToolSettled
 from agent.loop.plan import Deployment, OfferedTool, RunPlan
 from agent.loop.ports import Stop
 from agent.loop.runner import Runner
@@ -42,6 +42,8 @@ class ListJournal:
             parts = [part_to_json(part) for part in intent.message.parts] if intent.message else None
             message = None if parts is None else {"role": "assistant", "parts": parts}
             return AttemptSettled(message, "0.001", "USD", "measured", "2026-01-01T00:00:00Z")
+        if isinstance(intent, EndTool):
+            return ToolSettled(intent.result, [part_to_json(part) for part in intent.result.parts])
         if isinstance(intent, EndStep):
             return {"role": "tool", "parts": [part_to_json(result) for result in intent.results]}
         return None

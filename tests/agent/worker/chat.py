@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from llmconfig.llm import Secret
 from llmconfig.services import create_config
 from tests.agent.events import is_gapless, log_of
@@ -35,19 +37,27 @@ class Chat:
         self.client, self.worker = person.client(), worker
         self.id = self.client.post("/api/conversations", {}).json()["id"]
 
-    def say(self, text: str, target: str | None = None, **more: Any) -> str:
-        """Post a message, with more fields; the id of its run."""
-        body = {"content": text, **more} | ({"target": {"model": target}} if target else {})
+    def say(self, said: str | list[dict[str, Any]], target: str | None = None, **more: Any) -> str:
+        """Post a message, a text or parts, with more fields; the id of its run."""
+        body: dict[str, Any] = {"content": said} if isinstance(said, str) else {"parts": said}
+        body |= more | ({"target": {"model": target}} if target else {})
         response = self.client.post(f"/api/conversations/{self.id}/messages", body)
         assert response.status_code == 202, response.content
         run: str = response.json()["run"]["id"]
         return run
 
-    def ask(self, text: str, target: str | None = None, **more: Any) -> dict[str, Any]:
+    def ask(self, said: str | list[dict[str, Any]], target: str | None = None, **more: Any) -> dict[str, Any]:
         """Say something and wait until the worker has let go; the run."""
-        run = self.say(text, target, **more)
+        run = self.say(said, target, **more)
         self.worker.finish()
         return self.run(run)
+
+    def upload(self, data: bytes, name: str) -> str:
+        """The id of the attachment."""
+        response = self.client.post("/api/attachments", {"file": SimpleUploadedFile(name, data)}, format="multipart")
+        assert response.status_code == 201, response.content
+        id: str = response.json()["id"]
+        return id
 
     def run(self, run_id: str) -> dict[str, Any]:
         shown: dict[str, Any] = self.client.get(f"/api/runs/{run_id}").json()

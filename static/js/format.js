@@ -22,6 +22,13 @@ export function price(amount, currency = "USD") {
   return (SIGNS[currency] ?? `${currency} `) + String(Number(Number(amount).toFixed(4)));
 }
 
+/** Bytes as people read them. */
+export function fileSize(bytes) {
+  if (bytes == null) return "size unknown";
+  if (bytes < 1000) return `${bytes} B`;
+  return bytes < 1_000_000 ? `${(bytes / 1000).toFixed(bytes < 10_000 ? 1 : 0)} KB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
 export function duration(ms) {
   if (ms == null) return "time unknown";
   if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -1,7 +1,9 @@
-// Writing and sending: Enter sends, Shift+Enter makes a line, Escape stops. What was typed is kept until the server has taken it.
+// Writing and sending, with files or without: Enter sends, Shift+Enter makes a line, Escape stops. What was typed is kept until the server has taken it.
 
 import { announce } from "../announce.js";
 import { $, ready } from "../dom.js";
+import { acceptFiles } from "./drop.js";
+import { createTray } from "./tray.js";
 
 const ROWS = 12;
 
@@ -10,15 +12,20 @@ export function createComposer({ onSend, onStop }) {
   const area = $("#message");
   const send = $("#send");
   const stop = $("#stop");
+  const attach = $("#attach");
   let running = false;
   let sending = false;
   let missing = false;
 
+  const isBlank = () => !area.value.trim() && tray.isEmpty;
+
   function show() {
     stop.hidden = !running;
-    if (running || sending || !area.value.trim()) send.setAttribute("aria-disabled", "true");
+    if (running || sending || isBlank() || tray.isUploading || tray.problem) send.setAttribute("aria-disabled", "true");
     else send.removeAttribute("aria-disabled");
   }
+
+  const tray = createTray({ changed: show });
 
   function fit() {
     if (!CSS.supports("field-sizing", "content")) area.rows = Math.min(ROWS, area.value.split("\n").length);
@@ -32,19 +39,25 @@ export function createComposer({ onSend, onStop }) {
 
   async function submit() {
     const text = area.value.trim();
-    if (!text || sending) return;
-    if (running) {
-      announce("The assistant is still answering. Stop it first, or wait.");
+    if (isBlank() || sending) return;
+    const wait = running ? "The assistant is still answering. Stop it first, or wait." : tray.isUploading ? "A file is still on its way." : tray.problem;
+    if (wait) {
+      announce(wait);
       return;
     }
     sending = true;
     area.readOnly = true;
+    tray.setLocked(true);
     show();
     try {
-      if (await onSend(text)) area.value = "";
+      if (await onSend(text, tray.attachments)) {
+        area.value = "";
+        tray.clear();
+      }
     } finally {
       sending = false;
       area.readOnly = false;
+      tray.setLocked(false);
       fit();
       focus();
     }
@@ -72,6 +85,7 @@ export function createComposer({ onSend, onStop }) {
     menu.open = false;
     $("summary", menu).focus();
   });
+  acceptFiles({ onFiles: tray.add, isOpen: () => !area.disabled && !sending });
   stop.addEventListener("click", halt);
   area.addEventListener("input", fit);
   area.addEventListener("keydown", (event) => {
@@ -90,7 +104,7 @@ export function createComposer({ onSend, onStop }) {
     /** Once the page knows its conversation: a message sent earlier would be painted over. */
     enable() {
       ready(form);
-      area.disabled = send.disabled = missing;
+      area.disabled = send.disabled = attach.disabled = missing;
       if (document.activeElement === document.body) focus(); // never out of a menu that is already open
     },
     setRunning(value) {
@@ -110,11 +124,15 @@ export function createComposer({ onSend, onStop }) {
       area.value = text;
       fit();
     },
+    /** The model that will answer, and its name on this page: it decides which files can go along. */
+    setModel(model, name) {
+      tray.setModel(model, name);
+    },
     /** A conversation that does not exist takes no message. */
     setMissing(value) {
       if (missing === value) return;
       missing = value;
-      if (!area.hasAttribute("data-wait")) area.disabled = send.disabled = value;
+      if (!area.hasAttribute("data-wait")) area.disabled = send.disabled = attach.disabled = value;
     },
     fill(text) {
       area.value = text;

@@ -11,7 +11,7 @@ import { createComposer } from "./composer.js";
 import { createConversations } from "./conversations.js";
 import { createDraft } from "./draft.js";
 import { createInspector } from "./inspector.js";
-import { createModelMenu } from "./model-menu.js";
+import { createModelMenu, nameOf } from "./model-menu.js";
 import { createServicesMenu } from "./services-menu.js";
 import { createThinkingMenu } from "./thinking-menu.js";
 import { Thread } from "./thread.js";
@@ -35,6 +35,8 @@ function showHead() {
 
 function showMenus() {
   modelMenu.show(thread.target);
+  const chosen = thread.target?.model ? modelOf(thread.target.model) : defaultModel();
+  composer.setModel(chosen, nameOf(chosen));
   servicesMenu.show(thread.services);
   thinkingMenu.show(thread.target, thread.reasoning);
 }
@@ -94,7 +96,7 @@ const transcript = createTranscript(
 );
 const draft = createDraft(user);
 const composer = createComposer({
-  onSend: (text) => attempt(() => thread.send(text).then(draft.clear)),
+  onSend: (text, files) => attempt(() => thread.send(text, files).then(draft.clear)),
   onStop: () => thread.stop().catch((error) => toastError("The run was not stopped", error)),
 });
 const inspector = createInspector({ runs: () => thread.entries.map((entry) => entry.run).filter(Boolean) });

@@ -22,7 +22,7 @@ function factsOf({ label, model, context_window: reads, capabilities, hint }) {
 }
 
 /** The name that the vendor's documentation and the answers carry; the demo provider says that it is one. */
-function nameOf(model) {
+export function nameOf(model) {
   if (!model) return "No model yet";
   return isDemoProvider(model.provider) ? "Demo provider" : model.model;
 }

@@ -15,6 +15,9 @@ function titleFrom(text) {
   return line.length > TITLE_LENGTH ? `${line.slice(0, TITLE_LENGTH - 1)}…` : line;
 }
 
+/** A stored part as the API takes it: what it tells of an attachment beside its id is the server's. */
+const asInput = (part) => (part.attachment ? { type: part.type, attachment: part.attachment } : part);
+
 function entryOf({ run, user, replies }, status) {
   const spoken = replies.find((message) => message.role === "assistant");
   return {
@@ -191,15 +194,16 @@ export class Thread {
     }
   }
 
-  /** Sends text; on an error nothing is lost and the error is thrown. Makes the conversation first if there is none. */
-  async send(text) {
-    await this.#sendAlone([{ type: "text", text }], text);
+  /** Sends text and attachments; on an error nothing is lost and the error is thrown. Makes the conversation first if there is none. */
+  async send(text, files = []) {
+    const media = files.map(({ kind, id }) => ({ type: kind, attachment: id }));
+    await this.#sendAlone([...media, ...(text ? [{ type: "text", text }] : [])], text || files[0].name);
   }
 
   /** Sends the last message again, after its run failed. */
   async retry() {
     const user = this.entries.findLast((entry) => entry.user)?.user;
-    if (user && !this.active) await this.#sendAlone(user.parts, "");
+    if (user && !this.active) await this.#sendAlone(user.parts.map(asInput), "");
   }
 
   async #sendAlone(parts, text) {

@@ -5,6 +5,7 @@ import { duration } from "../format.js";
 import { reveal } from "../hidden.js";
 import { everySecond, still } from "../ticker.js";
 import { isDemoService, serviceBySlug, toolName } from "./catalog.js";
+import { mediaList } from "./media.js";
 
 const SHOWN = 20_000;
 const STATES = {
@@ -34,7 +35,7 @@ function indented(text) {
 }
 
 function resultText(parts) {
-  return parts.map((part) => (part.type === "text" ? indented(part.text) : `[${part.type}, ${part.media_type ?? "attached"}]`)).join("\n");
+  return parts.filter((part) => part.type === "text").map((part) => indented(part.text)).join("\n");
 }
 
 function capped(text) {
@@ -63,7 +64,8 @@ function body(tool, label) {
   if (tool.state === "stopped") nodes.push(h("p", { class: "soft" }, "The run ended before this call did."));
   if (tool.state === "unknown") nodes.push(h("p", { class: "soft" }, "No answer to this call was recorded. It may have run."));
   if (tool.state === "expired") nodes.push(h("p", { class: "soft" }, "Nobody decided in time, so it did not run."));
-  if (tool.parts?.length) nodes.push(h("p", { class: "cap" }, tool.isError ? "Error" : "Result"), pre("Result", resultText(tool.parts)));
+  const result = tool.parts ? resultText(tool.parts) : "";
+  if (result) nodes.push(h("p", { class: "cap" }, tool.isError ? "Error" : "Result"), pre("Result", result));
   return nodes;
 }
 
@@ -82,6 +84,16 @@ export function toolRow(first) {
     bodyNode,
   );
 
+  const node = h("li", {}, details);
+  let shown = null;
+
+  /** What a tool brought to look at or to listen to stands beneath it, open or not. Made once: a player must not begin anew. */
+  function showMedia(parts) {
+    if (shown || !parts) return;
+    shown = mediaList(parts, `Media of ${label}`);
+    if (shown) node.append(shown);
+  }
+
   function update(tool) {
     const [iconName] = STATES[tool.state] ?? STATES.stopped;
     details.dataset.state = tool.state;
@@ -91,8 +103,9 @@ export function toolRow(first) {
     if (tool.state === "running" && tool.startedAt) everySecond(state, show);
     else still(state);
     bodyNode.replaceChildren(...body(tool, label));
+    showMedia(tool.parts);
   }
 
   update(first);
-  return { node: h("li", {}, details), update };
+  return { node, update };
 }

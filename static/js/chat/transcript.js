@@ -3,17 +3,16 @@
 import { $, h, note } from "../dom.js";
 import { clock } from "../format.js";
 import { keyed } from "../keyed.js";
+import { mediaList } from "./media.js";
 import { continuedWith, seam, turnView } from "./turn-view.js";
 
 const NEAR_END_PX = 48;
 
 function userView(message) {
   const text = message.parts.filter((part) => part.type === "text").map((part) => part.text).join("\n");
-  const others = message.parts.filter((part) => part.type !== "text");
   const time = clock(message.created_at);
-  const node = h("article", { class: "msg user", "aria-label": `You${time ? `, ${time}` : ""}` }, h("div", { class: "bubble" }, text));
-  if (others.length) node.append(h("ul", { class: "chips" }, others.map((part) => h("li", { class: "chip" }, part.type))));
-  return { node };
+  const label = `You${time ? `, ${time}` : ""}`;
+  return { node: h("article", { class: "msg user", "aria-label": label }, mediaList(message.parts, "Attached"), text && h("div", { class: "bubble" }, text)) };
 }
 
 const seamView = (model) => ({ node: seam(continuedWith(model)) });

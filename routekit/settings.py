@@ -194,6 +194,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api",
+    "ENUM_NAME_OVERRIDES": {
+        "PartTypeEnum": ["text", "image", "document", "audio", "video"],
+        "MediaKindEnum": ["image", "document", "audio", "video"],
+        "ProviderKindEnum": ["vendor", "gateway", "self_hosted"],
+    },
 }
 
 # --- routekit

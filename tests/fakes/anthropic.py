@@ -9,6 +9,7 @@ from aiohttp import web
 
 from tests.fakes.script import Answer, plausible_calls, split
 from tests.fakes.server import FakeVendor, main
+from tests.fakes.strict import anthropic, seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +27,6 @@ _ERROR_TYPES = {
     529: "overloaded_error",
 }
 _COUNTED = frozenset({"cache_control", "messages", "model", "output_config", "system", "thinking", "tool_choice", "tools"})
-SIGNATURE = "EqQBCgIYAhIkNzNlZmFrZS1zaWduYXR1cmU="
 
 
 class FakeAnthropic(FakeVendor):
@@ -92,11 +92,14 @@ class FakeAnthropic(FakeVendor):
             return Answer(text="Let me look that up.", calls=plausible_calls(tools))
         return Answer(text="Hello! This is a scripted answer of a fake Anthropic server.")
 
+    def objection(self, body: dict[str, Any]) -> str:
+        return anthropic.objection(body)
+
     def frames(self, answer: Answer, recorded: Recorded) -> Iterator[bytes]:
         model = (recorded.body or {}).get("model", "")
         yield _frame("message_start", message=_message(model, answer.tokens))
         yield _frame("ping")
-        for index, (start, deltas) in enumerate(_blocks(answer, number=len(self.requests))):
+        for index, (start, deltas) in enumerate(_blocks(answer, model, number=len(self.requests))):
             yield _frame("content_block_start", index=index, content_block=start)
             for delta in deltas:
                 yield _frame("content_block_delta", index=index, delta=delta)
@@ -110,11 +113,11 @@ class FakeAnthropic(FakeVendor):
         yield _frame("message_stop")
 
 
-def _blocks(answer: Answer, number: int) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+def _blocks(answer: Answer, model: str, number: int) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Each block as it starts, and its deltas."""
     if answer.thinking:
         pieces = [{"type": "thinking_delta", "thinking": piece} for piece in split(answer.thinking)]
-        signed = {"type": "signature_delta", "signature": SIGNATURE}
+        signed = {"type": "signature_delta", "signature": seal("anthropic", model, answer.thinking)}
         yield {"type": "thinking", "thinking": "", "signature": ""}, [*pieces, signed]
     if answer.deltas:
         yield {"type": "text", "text": ""}, [{"type": "text_delta", "text": piece} for piece in answer.deltas]

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.fakes.script import Answer, plausible_calls, split
 from tests.fakes.server import FakeVendor, main
+from tests.fakes.strict import chat, responses, seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -82,6 +83,9 @@ class FakeOpenAI(FakeVendor):
         if tools:
             return Answer(text="Let me look that up.", calls=plausible_calls(tools))
         return Answer(text="Hello! This is a scripted answer of a fake OpenAI server.")
+
+    def objection(self, body: dict[str, Any]) -> str:
+        return responses.objection(body) if "input" in body else chat.objection(body)
 
     def frames(self, answer: Answer, recorded: Recorded) -> Iterator[bytes]:
         body = recorded.body or {}
@@ -159,7 +163,7 @@ def _response_frames(answer: Answer, model: str, number: int) -> Iterator[bytes]
     yield event("response.created", response=begun)
     yield event("response.in_progress", response=begun)
     output: list[dict[str, Any]] = []
-    for item, deltas in _items(answer, number):
+    for item, deltas in _items(answer, model, number):
         yield from _item_frames(event, len(output), item, deltas)
         output.append(item)
     if answer.error is not None:
@@ -172,10 +176,11 @@ def _response_frames(answer: Answer, model: str, number: int) -> Iterator[bytes]
     yield event(f"response.{status}", response=ended)
 
 
-def _items(answer: Answer, number: int) -> Iterator[tuple[dict[str, Any], list[str]]]:
+def _items(answer: Answer, model: str, number: int) -> Iterator[tuple[dict[str, Any], list[str]]]:
     if answer.thinking:
         summary = [{"type": "summary_text", "text": answer.thinking}]
-        yield {"id": f"rs_{number}", "type": "reasoning", "summary": summary, "encrypted_content": "gAAAAA-fake"}, split(answer.thinking)
+        sealed = seal("openai", model, answer.thinking)
+        yield {"id": f"rs_{number}", "type": "reasoning", "summary": summary, "encrypted_content": sealed}, split(answer.thinking)
     if answer.deltas:
         content = [{"type": "output_text", "annotations": [], "logprobs": [], "text": "".join(answer.deltas)}]
         yield (

@@ -110,6 +110,10 @@ class FakeVendor(ABC):
         """What the vendor says of a model that it does not have."""
         return f"The model `{model}` does not exist"
 
+    def objection(self, body: dict[str, Any]) -> str:
+        """What the vendor would refuse the request for, in its own words; see `tests.fakes.strict`."""
+        return ""
+
     # The server
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -117,6 +121,8 @@ class FakeVendor(ABC):
         refused = self._refusal(request, recorded.body)
         if refused is not None:
             return refused
+        if recorded.body and (objection := self.objection(recorded.body)):
+            return self.failure(Failure(400, self.error_body(400, objection)))
         scripted = self._queue.popleft() if self._queue else self.default or self.unscripted(recorded.body or {})
         match scripted:
             case Failure():

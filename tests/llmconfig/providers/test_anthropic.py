@@ -10,8 +10,9 @@ import pytest
 from llmconfig.llm import AuthenticationFailed, Capabilities, FinishReason, Media, Message, ModelNotFound, Text, Thinking, UsageReported
 from llmconfig.providers.anthropic import AnthropicProvider
 from llmconfig.providers.uploads import MediaLimits
-from tests.fakes.anthropic import SIGNATURE, FakeAnthropic
+from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.script import Answer, Failure, Tokens
+from tests.fakes.strict import seal
 from tests.llmconfig.providers.contract import TOOLS, ProviderContract, collected, failure_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class TestAnthropic(ProviderContract):
         assert isinstance(thought, Thinking)
         assert thought.text == "two and two"
         assert thought.provider_data is not None
-        assert thought.provider_data.data["signature"] == SIGNATURE
+        assert thought.provider_data.data["signature"] == seal("anthropic", fake.models[0], "two and two")
 
     async def test_cache_buckets(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("Hi", tokens=Tokens(input=3, output=2, cache_read=100, cache_write=50, cache_write_1h=20)))

@@ -21,6 +21,7 @@ dev: ## install the locked dependencies of tests and checks
 
 test: dev ## every test: on SQLite, then on Postgres; with Valkey and a browser
 	@$(PY) -m tests.chromium
+	@$(PY) -m tests.aimock
 	$(PY) -m pytest -n 2 --dist loadgroup
 	TEST_DATABASE=postgres $(PY) -m pytest -n 2 --dist loadgroup
 

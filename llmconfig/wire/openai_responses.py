@@ -49,6 +49,7 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
     "refusal": FinishReason.REFUSAL,
     "max_output_tokens": FinishReason.LENGTH,
     "content_filter": FinishReason.CONTENT_FILTER,
+    "incomplete": FinishReason.LENGTH,  # a gateway that does not say why
 }
 
 

@@ -1,0 +1,61 @@
+"""The vendors whose wires differ, one row each: what is proven of all of them at once is proven over this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from llmconfig.llm import Credentials, Secret, Timeouts
+from llmconfig.net import EgressPolicy
+from llmconfig.providers.anthropic import AnthropicProvider
+from llmconfig.providers.openai import OpenAIProvider
+from llmconfig.providers.openai_compatible import OpenAICompatibleProvider
+from tests.fakes.anthropic import FakeAnthropic
+from tests.fakes.openai import FakeOpenAI
+from tests.fakes.strict import anthropic, chat, responses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from llmconfig.providers.base import StreamingProvider
+    from tests.fakes.server import FakeVendor
+
+KEY = "sk-alice-0123456789abcdefghij"
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """model: one that thinks, and that the fake lists. rules: `objection` of its module in `tests.fakes.strict`.
+
+    aimock: the path of this vendor's base URL at aimock. unsaid: what aimock leaves out on this wire, of `usage`, `finish` and `thinking`.
+    """
+
+    provider: type[StreamingProvider]
+    fake: type[FakeVendor]
+    model: str
+    rules: Callable[[Mapping[str, Any]], str]
+    aimock: str = ""
+    unsaid: frozenset[str] = frozenset()
+
+    @property
+    def wire(self) -> str:
+        return self.provider.wire
+
+    def objection(self, body: Mapping[str, Any]) -> str:
+        """What the vendor would refuse this body for, in its words; else ""."""
+        return self.rules({"model": self.model, **body})
+
+    def open(self, base_url: str, timeouts: Timeouts = Timeouts()) -> StreamingProvider:  # noqa: B008  a frozen value
+        policy = EgressPolicy(frozenset({"127.0.0.1:*"}))
+        return self.provider(Credentials(base_url, {"api_key": Secret(KEY)}), egress=policy, timeouts=timeouts)
+
+
+ANTHROPIC = Vendor(AnthropicProvider, FakeAnthropic, "claude-sonnet-4-5", anthropic.objection)
+OPENAI = Vendor(OpenAIProvider, FakeOpenAI, "gpt-5.4", responses.objection, "/v1")
+COMPATIBLE = Vendor(OpenAICompatibleProvider, FakeOpenAI, "gpt-5.4", chat.objection, "/v1")
+
+VENDORS = (ANTHROPIC, OPENAI, COMPATIBLE)
+EACH_VENDOR = pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.wire)

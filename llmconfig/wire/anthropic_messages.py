@@ -116,10 +116,16 @@ def _thinking(request: ModelRequest, history: Sequence[Message]) -> tuple[int, d
 
 def _budgeted(budget: int, limit: int, history: Sequence[Message]) -> dict[str, Any]:
     """Thinking cannot begin between a call and its result: where another model made the call, this answer goes without."""
-    if history and history[-1].role == "tool" and not isinstance(history[-2].parts[0], Thinking):
+    if _calls_without_thought(history):
         return {}
     tokens = max(budget, MIN_BUDGET) if budget < limit else limit * 3 // 4
     return {"type": "enabled", "budget_tokens": tokens} if MIN_BUDGET <= tokens < limit else {}
+
+
+def _calls_without_thought(history: Sequence[Message]) -> bool:
+    """Whether the last turn of the user holds results, be it with words behind them, of calls that no thought of this model led to."""
+    results = next((at for at in (-1, -2) if len(history) >= 1 - at and history[at].role == "tool"), None)
+    return results is not None and not isinstance(history[results - 1].parts[0], Thinking)
 
 
 def _turns(history: Sequence[Message], names: ToolNames) -> list[dict[str, Any]]:

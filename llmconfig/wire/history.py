@@ -1,7 +1,7 @@
 """The one repair pass over a conversation before it is encoded, so that no wire has to cope with a broken one.
 
-After it: roles alternate, no message is empty or only thinking, every call has exactly one result, in call order and directly
-after its message, only provider data of this very provider and model is left, and only media that can be sent.
+After it: the user speaks first, roles alternate, no message is empty or only thinking, every call has exactly one result, in call order
+and directly after its message, only provider data of this very provider and model is left, and only media that can be sent.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from llmconfig.llm import Media, Message, Part, Text, Thinking, ToolCall, ToolRe
 from llmconfig.wire.encoding import left_out, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from llmconfig.llm import ProviderData
 
 SealedPart = TypeVar("SealedPart", Text, ToolCall)
 
 NO_RESULT: Final = "The call was interrupted: no result was recorded."
+NO_BEGINNING: Final = "[The beginning of this conversation was left out.]"
 SILENT_FAILURE: Final = "The tool failed without saying why."
 
 
@@ -40,37 +41,31 @@ def repair(
     A text that is nothing but such a seal (Gemini sends one behind its answer) goes back as it came.
     """
     results = _first_results(messages)
+    kept = [tuple(parts) for parts in _all_kept(messages, provider, model, seals)]
+    newest = max((at for at, parts in enumerate(kept) if parts), default=-1)
     repaired: list[Message] = []
-    for message in messages:
-        parts = tuple(_kept(message, provider, model, seals))
+    if any(kept) and messages[next(at for at, parts in enumerate(kept) if parts)].role == "assistant":
+        repaired.append(Message("user", (Text(NO_BEGINNING),)))  # no vendor lets the model speak first
+    for at, (message, parts) in enumerate(zip(messages, kept, strict=True)):
         if not parts:
             continue
+        if message.role == "user":
+            parts = tuple(_fitted(part, carries, asked=at == newest) for part in parts)
         if repaired and repaired[-1].role == message.role:
             parts = repaired.pop().parts + parts
         repaired.append(Message(message.role, parts))
         calls = repaired[-1].tool_calls
         if calls:
-            repaired.append(Message("tool", tuple(_answer(call, results.get(call.id)) for call in calls)))
-    newest = len(repaired) - 1 if repaired and repaired[-1].role == "user" else None
-    return tuple(_sendable(message, carries, asked=index == newest) for index, message in enumerate(repaired))
+            repaired.append(Message("tool", tuple(_answer(call, results.get(call.id), carries) for call in calls)))
+    return tuple(repaired)
 
 
-def _sendable(message: Message, carries: Callable[[Media], bool], *, asked: bool) -> Message:
-    def fitted(part: Any) -> Any:
-        match part:
-            case Media() if not carries(part):
-                if asked:
-                    raise refused(part)
-                return Text(left_out(part))
-            case ToolResult(parts=inner) if any(isinstance(each, Media) for each in inner):
-                return replace(part, parts=tuple(map(fitted, inner)))
-            case _:
-                return part
-
-    if message.role == "assistant":
-        return message
-    parts = tuple(map(fitted, message.parts))
-    return message if all(new is old for new, old in zip(parts, message.parts, strict=True)) else Message(message.role, parts)
+def _fitted(part: Any, carries: Callable[[Media], bool], *, asked: bool = False) -> Any:
+    if not isinstance(part, Media) or carries(part):
+        return part
+    if asked:
+        raise refused(part)
+    return Text(left_out(part))
 
 
 def _first_results(messages: Iterable[Message]) -> dict[str, ToolResult]:
@@ -80,6 +75,20 @@ def _first_results(messages: Iterable[Message]) -> dict[str, ToolResult]:
             if isinstance(part, ToolResult):
                 results.setdefault(part.tool_call_id, part)
     return results
+
+
+def _all_kept(messages: Iterable[Message], provider: str, model: str, seals: frozenset[str]) -> Iterator[Sequence[Part]]:
+    """Of each message what this model may see again. A call that is there twice is sent once."""
+    called: set[str] = set()
+    for message in messages:
+        once: list[Part] = []
+        for part in message.parts:
+            if isinstance(part, ToolCall):
+                if part.id in called:
+                    continue
+                called.add(part.id)
+            once.append(part)
+        yield _kept(Message(message.role, tuple(once)), provider, model, seals)
 
 
 def _kept(message: Message, provider: str, model: str, seals: frozenset[str]) -> Sequence[Part]:
@@ -117,10 +126,10 @@ def _stripped(part: SealedPart, data: ProviderData | None, provider: str, model:
     return part if data is None or data.belongs_to(provider, model) else replace(part, provider_data=None)
 
 
-def _answer(call: ToolCall, result: ToolResult | None) -> ToolResult:
+def _answer(call: ToolCall, result: ToolResult | None, carries: Callable[[Media], bool]) -> ToolResult:
     if result is None:
         return ToolResult(call.id, (Text(NO_RESULT),), is_error=True)
-    parts = tuple(part for part in result.parts if isinstance(part, Media) or part.text.strip())
+    parts = tuple(_fitted(part, carries) for part in result.parts if isinstance(part, Media) or part.text.strip())
     if not parts and result.is_error:
         parts = (Text(SILENT_FAILURE),)
     return result if parts == result.parts else replace(result, parts=parts)

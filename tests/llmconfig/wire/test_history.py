@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from itertools import zip_longest
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmconfig.llm import Media, Message, ProviderData, Text, Thinking, ToolCall, ToolResult
-from llmconfig.wire.history import NO_RESULT, SILENT_FAILURE, repair
+from llmconfig.llm import InvalidRequest, Media, Message, ProviderData, Text, Thinking, ToolCall, ToolResult
+from llmconfig.wire.history import NO_BEGINNING, NO_RESULT, SILENT_FAILURE, repair
 from tests.llmconfig.wire.streams import user
 
 OWN = ProviderData("p", "m", {"signature": "s", "id": "raw"})
@@ -112,6 +114,31 @@ def test_blank_output_is_dropped_and_a_silent_failure_gets_words() -> None:
     assert got[2] == Message(
         "tool", (ToolResult("a", (PICTURE,)), ToolResult("b", (Text(SILENT_FAILURE),), is_error=True), ToolResult("c", ()))
     )
+
+
+def test_a_call_that_is_there_twice_is_sent_once() -> None:
+    once = ToolCall("c1", "find", {})
+    again = Message("assistant", (Text("again"), replace(once)))
+    told = (user("a"), Message("assistant", (once, once)), Message("tool", (ToolResult("c1", (Text("x"),)),)), again, user("b"))
+    fixed = repair(told, provider="p", model="m")
+    assert [call.id for message in fixed for call in message.tool_calls] == ["c1"]
+    assert [len(message.parts) for message in fixed] == [1, 1, 1, 1, 1]
+
+
+def test_a_conversation_without_its_beginning_gets_one() -> None:
+    first, *rest = repair((Message("assistant", (Text("Hello"),)), user("Hi")), provider="p", model="m")
+    assert (first.role, first.text) == ("user", NO_BEGINNING)
+    assert [message.role for message in rest] == ["assistant", "user"]
+
+
+def test_a_medium_that_was_refused_does_not_end_the_conversation() -> None:
+    """Its message got no answer, so that the next one joins it in the same turn."""
+    film = Message("user", (Media("video", "video/mp4", b"x", "film.mp4"),))
+    with pytest.raises(InvalidRequest, match="film"):
+        repair((film,), provider="p", model="m", carries=lambda _: False)
+    (said,) = repair((film, user("Never mind.")), provider="p", model="m", carries=lambda _: False)
+    assert [type(part) for part in said.parts] == [Text, Text]
+    assert "left out" in said.text
 
 
 def test_parts_in_a_message_of_the_wrong_role_are_dropped() -> None:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
-from llmconfig.llm import Credentials, Secret, Timeouts
+from llmconfig.llm import Accumulator, Credentials, ModelRequest, Secret, Timeouts
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.anthropic import AnthropicProvider
 from llmconfig.providers.openai import OpenAIProvider
 from llmconfig.providers.openai_compatible import OpenAICompatibleProvider
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.openai import FakeOpenAI
+from tests.fakes.script import Recorded
 from tests.fakes.strict import anthropic, chat, responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from llmconfig.llm import Message
     from llmconfig.providers.base import StreamingProvider
+    from tests.fakes.script import Answer
     from tests.fakes.server import FakeVendor
 
 KEY = "sk-alice-0123456789abcdefghij"
@@ -48,9 +53,43 @@ class Vendor:
         """What the vendor would refuse this body for, in its words; else ""."""
         return self.rules({"model": self.model, **body})
 
+    def encode(self, request: ModelRequest) -> dict[str, Any]:
+        return self.provider.codec.encode(request, provider=self.provider.slug)
+
+    def stream(self, answer: Answer) -> tuple[bytes, ...]:
+        """The events that the vendor sends for this answer."""
+        return _streams(self)(answer)
+
+    def said(self, answer: Answer, *, tools: ModelRequest | None = None) -> Message:
+        """This answer as routekit reads and keeps it."""
+        decoder = self.provider.codec.Decoder(tools or ModelRequest(self.model, ()), provider=self.provider.slug, label=self.provider.label)
+        fold = Accumulator(provider=self.provider.slug, model=self.model, new_id=lambda: f"id-{next(_numbers)}")
+        for event in [*(event for piece in self.stream(answer) for event in decoder.feed(piece)), *decoder.flush()]:
+            fold.add(event)
+        decoder.close()
+        return fold.message()
+
     def open(self, base_url: str, timeouts: Timeouts = Timeouts()) -> StreamingProvider:  # noqa: B008  a frozen value
         policy = EgressPolicy(frozenset({"127.0.0.1:*"}))
         return self.provider(Credentials(base_url, {"api_key": Secret(KEY)}), egress=policy, timeouts=timeouts)
+
+
+_numbers = count(1)
+
+
+@cache
+def _streams(vendor: Vendor) -> Callable[[Answer], tuple[bytes, ...]]:
+    """One fake for all: its number in ids counts on, as a vendor's does."""
+    with vendor.fake() as fake:
+        pass  # it need not serve to say what it would send
+
+    def stream(answer: Answer) -> tuple[bytes, ...]:
+        path = vendor.provider.answer_path.format(model=vendor.model)
+        asked = Recorded("POST", path, {}, {"model": vendor.model, "stream_options": {"include_usage": True}})
+        fake.requests.append(asked)
+        return tuple(fake.frames(answer, asked))
+
+    return stream
 
 
 ANTHROPIC = Vendor(AnthropicProvider, FakeAnthropic, "claude-sonnet-4-5", anthropic.objection)

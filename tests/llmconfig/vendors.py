@@ -56,15 +56,15 @@ class Vendor:
     def encode(self, request: ModelRequest) -> dict[str, Any]:
         return self.provider.codec.encode(request, provider=self.provider.slug)
 
-    def stream(self, answer: Answer) -> tuple[bytes, ...]:
-        """The events that the vendor sends for this answer."""
-        return _streams(self)(answer)
+    def stream(self, answer: Answer, number: int = 1) -> tuple[bytes, ...]:
+        """The events that the vendor sends for this answer; its number goes into its ids."""
+        return _streams(self)(answer, number)
 
     def said(self, answer: Answer, *, tools: ModelRequest | None = None) -> Message:
         """This answer as routekit reads and keeps it."""
         decoder = self.provider.codec.Decoder(tools or ModelRequest(self.model, ()), provider=self.provider.slug, label=self.provider.label)
         fold = Accumulator(provider=self.provider.slug, model=self.model, new_id=lambda: f"id-{next(_numbers)}")
-        for event in [*(event for piece in self.stream(answer) for event in decoder.feed(piece)), *decoder.flush()]:
+        for event in [*(event for piece in self.stream(answer, next(_numbers)) for event in decoder.feed(piece)), *decoder.flush()]:
             fold.add(event)
         decoder.close()
         return fold.message()
@@ -78,15 +78,14 @@ _numbers = count(1)
 
 
 @cache
-def _streams(vendor: Vendor) -> Callable[[Answer], tuple[bytes, ...]]:
-    """One fake for all: its number in ids counts on, as a vendor's does."""
+def _streams(vendor: Vendor) -> Callable[[Answer, int], tuple[bytes, ...]]:
     with vendor.fake() as fake:
         pass  # it need not serve to say what it would send
 
-    def stream(answer: Answer) -> tuple[bytes, ...]:
+    def stream(answer: Answer, number: int) -> tuple[bytes, ...]:
         path = vendor.provider.answer_path.format(model=vendor.model)
         asked = Recorded("POST", path, {}, {"model": vendor.model, "stream_options": {"include_usage": True}})
-        fake.requests.append(asked)
+        fake.requests[:] = [asked] * number
         return tuple(fake.frames(answer, asked))
 
     return stream

@@ -60,11 +60,14 @@ class Vendor:
         """The events that the vendor sends for this answer; its number goes into its ids."""
         return _streams(self)(answer, number)
 
-    def said(self, answer: Answer, *, tools: ModelRequest | None = None) -> Message:
-        """This answer as routekit reads and keeps it."""
-        decoder = self.provider.codec.Decoder(tools or ModelRequest(self.model, ()), provider=self.provider.slug, label=self.provider.label)
+    def said(self, answer: Answer, number: int = 0) -> Message:
+        """This answer as routekit reads and keeps it. number: 0 counts on."""
+        decoder = self.provider.codec.Decoder(ModelRequest(self.model, ()), provider=self.provider.slug, label=self.provider.label)
         fold = Accumulator(provider=self.provider.slug, model=self.model, new_id=lambda: f"id-{next(_numbers)}")
-        for event in [*(event for piece in self.stream(answer, next(_numbers)) for event in decoder.feed(piece)), *decoder.flush()]:
+        for event in [
+            *(event for piece in self.stream(answer, number or next(_numbers)) for event in decoder.feed(piece)),
+            *decoder.flush(),
+        ]:
             fold.add(event)
         decoder.close()
         return fold.message()

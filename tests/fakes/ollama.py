@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.fakes.script import Answer, Recorded, plausible_calls, split
 from tests.fakes.server import FakeVendor, main
+from tests.fakes.strict import ollama
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -94,6 +95,9 @@ class FakeOllama(FakeVendor):
         if tools:
             return Answer(text="Let me look that up.", calls=plausible_calls(tools))
         return Answer(text="Hello! This is a scripted answer of a fake Ollama server.")
+
+    def objection(self, body: dict[str, Any]) -> str:
+        return ollama.objection(body)
 
     def frames(self, answer: Answer, recorded: Recorded) -> Iterator[bytes]:
         model = (recorded.body or {}).get("model", "")

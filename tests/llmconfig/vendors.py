@@ -12,12 +12,14 @@ import pytest
 from llmconfig.llm import Accumulator, Credentials, ModelRequest, Secret, Timeouts
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.anthropic import AnthropicProvider
+from llmconfig.providers.ollama import OllamaProvider
 from llmconfig.providers.openai import OpenAIProvider
 from llmconfig.providers.openai_compatible import OpenAICompatibleProvider
 from tests.fakes.anthropic import FakeAnthropic
+from tests.fakes.ollama import FakeOllama
 from tests.fakes.openai import FakeOpenAI
 from tests.fakes.script import Recorded
-from tests.fakes.strict import anthropic, chat, responses
+from tests.fakes.strict import anthropic, chat, ollama, responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,6 +99,7 @@ def _streams(vendor: Vendor) -> Callable[[Answer, int], tuple[bytes, ...]]:
 ANTHROPIC = Vendor(AnthropicProvider, FakeAnthropic, "claude-sonnet-4-5", anthropic.objection)
 OPENAI = Vendor(OpenAIProvider, FakeOpenAI, "gpt-5.4", responses.objection, "/v1")
 COMPATIBLE = Vendor(OpenAICompatibleProvider, FakeOpenAI, "gpt-5.4", chat.objection, "/v1")
+OLLAMA = Vendor(OllamaProvider, FakeOllama, "qwen3:8b", ollama.objection, unsaid=frozenset({"usage", "finish", "thinking"}))
 
-VENDORS = (ANTHROPIC, OPENAI, COMPATIBLE)
+VENDORS = (ANTHROPIC, OPENAI, COMPATIBLE, OLLAMA)
 EACH_VENDOR = pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.wire)

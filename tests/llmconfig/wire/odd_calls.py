@@ -24,7 +24,12 @@ SAME_INDEX: dict[str, list[bytes]] = {
     "openai_chat": chat_stream(
         {"tool_calls": [piece(0, "tickets__find", '{"query": "a"}', "call_1")]},
         {"tool_calls": [piece(0, "tickets__find", '{"query": "b"}', "call_2")]},
-    )
+    ),
+    "ollama": [
+        b'{"message":{"tool_calls":[{"function":{"index":0,"name":"tickets__find","arguments":{"query":"a"}}}]},"done":false}\n',
+        b'{"message":{"tool_calls":[{"function":{"index":0,"name":"tickets__find","arguments":{"query":"b"}}}]},"done":false}\n',
+        b'{"message":{"content":""},"done":true,"done_reason":"stop"}\n',
+    ],
 }
 
 

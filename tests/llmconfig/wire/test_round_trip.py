@@ -108,10 +108,22 @@ def chat_says(body: dict[str, Any]) -> list[Any]:
     return [message["content"] or "", *calls]
 
 
+def ollama_said(events: Sequence[dict[str, Any]]) -> list[Any]:
+    messages = [event["message"] for event in events]
+    calls = [call for message in messages for call in message.get("tool_calls", ())]
+    texts = ["".join(message.get(key, "") for message in messages) for key in ("thinking", "content")]
+    return [*texts, *((call["id"], call["function"]["name"], call["function"]["arguments"]) for call in calls)]
+
+
+def ollama_says(body: dict[str, Any]) -> list[Any]:
+    return ollama_said([{"message": body["messages"][1]}])
+
+
 ECHO: dict[str, tuple[Callable[[Sequence[dict[str, Any]]], list[Any]], Callable[[dict[str, Any]], list[Any]]]] = {
     "anthropic_messages": (anthropic_said, anthropic_says),
     "openai_responses": (responses_said, responses_says),
     "openai_chat": (chat_said, chat_says),
+    "ollama": (ollama_said, ollama_says),
 }
 
 

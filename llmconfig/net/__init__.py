@@ -29,7 +29,13 @@ __all__ = [
     "UrlForbidden",
     "build_client",
     "check_url",
+    "preload",
 ]
+
+
+def preload() -> None:
+    """Import the client and read the trust store: a tenth of a second and more, so never on an event loop."""
+    import_module("llmconfig.net.client").tls_context()
 
 
 def __getattr__(name: str) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from llmconfig import net
 from llmconfig.providers.base import StreamingProvider
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class PlainProvider(StreamingProvider):
 
     @classmethod
     def preload(cls) -> None:
-        import_module("llmconfig.net.client")
+        net.preload()
 
     async def _headers(self) -> Mapping[str, str]:
         """What goes with each request: the key, in the vendor's header, or a token that is fetched. Raises `ProviderError`."""

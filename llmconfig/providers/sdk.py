@@ -9,6 +9,7 @@ from abc import abstractmethod
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from llmconfig import net
 from llmconfig.llm import Timeouts
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.base import StreamingProvider
@@ -39,6 +40,7 @@ class SDKProvider(StreamingProvider):
 
     @classmethod
     def preload(cls) -> None:
+        net.preload()
         import_module(cls.sdk)
 
     @abstractmethod

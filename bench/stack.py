@@ -51,7 +51,7 @@ def running(*, vendor: str = "anthropic", pace: float = 0.0, chunks: int = 20, s
         valkey.run()
         stack.callback(valkey.stop)
         fake = stack.enter_context(process([f"tests.fakes.{vendor}", "--pace", str(pace), "--chunks", str(chunks)], {}))
-        upstream = _printed_url(fake)
+        upstream = printed_url(fake)
         environment = {
             "SECRET_KEY": "bench-secret-key-0123456789-abcdefghij",
             "KEK": "bench-key-encryption-key-0123456789-ab",
@@ -113,7 +113,7 @@ def peak_mb(pid: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-def _printed_url(child: subprocess.Popen[str]) -> str:
+def printed_url(child: subprocess.Popen[str]) -> str:
     assert child.stdout is not None
     for line in child.stdout:
         if found := re.search(r"http://\S+", line):

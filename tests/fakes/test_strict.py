@@ -88,6 +88,11 @@ def test_a_plain_conversation_is_fine(rules: ModuleType, body: dict[str, Any]) -
     assert rules.objection(body) == ""
 
 
+def test_text_in_place_of_a_list_is_fine() -> None:
+    assert anthropic.objection({**ANTHROPIC, "messages": [{"role": "user", "content": "Who?"}]}) == ""
+    assert responses.objection({**RESPONSES, "input": "Who?"}) == ""
+
+
 def put(value: Any, *path: Any) -> Callable[[Any], None]:
     def change(body: Any) -> None:
         for key in path[:-1]:

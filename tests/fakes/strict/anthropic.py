@@ -15,7 +15,12 @@ _ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 def objection(body: Mapping[str, Any]) -> str:
-    return next(_objections(body), "")
+    return next(_objections({**body, "messages": [{**message, "content": _blocks(message)} for message in body["messages"]]}), "")
+
+
+def _blocks(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    content = message["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _objections(body: Mapping[str, Any]) -> Iterator[str]:

@@ -16,7 +16,7 @@ def objection(body: Mapping[str, Any]) -> str:
 
 
 def _objections(body: Mapping[str, Any]) -> Iterator[str]:
-    items = body["input"]
+    items = [{"role": "user", "content": body["input"]}] if isinstance(body["input"], str) else body["input"]
     if not items:
         yield "One of 'input' or 'previous_response_id' or 'prompt' or 'conversation_id' must be provided."
     yield from objection_to_names((tool["name"] for tool in body.get("tools", ())), "tools[{}].name")

@@ -92,8 +92,8 @@ class FakeAnthropic(FakeVendor):
             return Answer(text="Let me look that up.", calls=plausible_calls(tools))
         return Answer(text="Hello! This is a scripted answer of a fake Anthropic server.")
 
-    def objection(self, body: dict[str, Any]) -> str:
-        return anthropic.objection(body)
+    def objection(self, recorded: Recorded) -> str:
+        return anthropic.objection(recorded.body or {})
 
     def frames(self, answer: Answer, recorded: Recorded) -> Iterator[bytes]:
         model = (recorded.body or {}).get("model", "")

@@ -96,8 +96,8 @@ class FakeOllama(FakeVendor):
             return Answer(text="Let me look that up.", calls=plausible_calls(tools))
         return Answer(text="Hello! This is a scripted answer of a fake Ollama server.")
 
-    def objection(self, body: dict[str, Any]) -> str:
-        return ollama.objection(body)
+    def objection(self, recorded: Recorded) -> str:
+        return ollama.objection(recorded.body or {})
 
     def frames(self, answer: Answer, recorded: Recorded) -> Iterator[bytes]:
         model = (recorded.body or {}).get("model", "")

@@ -84,7 +84,8 @@ class FakeOpenAI(FakeVendor):
             return Answer(text="Let me look that up.", calls=plausible_calls(tools))
         return Answer(text="Hello! This is a scripted answer of a fake OpenAI server.")
 
-    def objection(self, body: dict[str, Any]) -> str:
+    def objection(self, recorded: Recorded) -> str:
+        body = recorded.body or {}
         return responses.objection(body) if "input" in body else chat.objection(body)
 
     def frames(self, answer: Answer, recorded: Recorded) -> Iterator[bytes]:

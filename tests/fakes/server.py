@@ -110,7 +110,7 @@ class FakeVendor(ABC):
         """What the vendor says of a model that it does not have."""
         return f"The model `{model}` does not exist"
 
-    def objection(self, body: dict[str, Any]) -> str:
+    def objection(self, recorded: Recorded) -> str:
         """What the vendor would refuse the request for, in its own words; see `tests.fakes.strict`."""
         return ""
 
@@ -121,7 +121,7 @@ class FakeVendor(ABC):
         refused = self._refusal(request, recorded.body)
         if refused is not None:
             return refused
-        if recorded.body and (objection := self.objection(recorded.body)):
+        if objection := self.objection(recorded):
             return self.failure(Failure(400, self.error_body(400, objection)))
         scripted = self._queue.popleft() if self._queue else self.default or self.unscripted(recorded.body or {})
         match scripted:

@@ -88,7 +88,7 @@ def _streams(vendor: Vendor) -> Callable[[Answer, int], tuple[bytes, ...]]:
         pass  # it need not serve to say what it would send
 
     def stream(answer: Answer, number: int) -> tuple[bytes, ...]:
-        path = vendor.provider.answer_path.format(model=vendor.model)
+        path = f"/models/{vendor.model}{vendor.provider.answer_path}"  # some name the model there
         asked = Recorded("POST", path, {}, {"model": vendor.model, "stream_options": {"include_usage": True}})
         fake.requests[:] = [asked] * number
         return tuple(fake.frames(answer, asked))

@@ -127,11 +127,12 @@ def test_bug_4_a_thought_without_what_followed_it(vendor: Vendor) -> None:
 @EACH_VENDOR
 @pytest.mark.parametrize("raw", ["call:1", "x" * 80, "functions.find:0", "", "toolu_01|fc_1"])
 def test_bug_5_ids_that_another_vendor_gave(vendor: Vendor, raw: str) -> None:
-    """vercel/ai#5171: invalid or too long after a switch."""
+    """vercel/ai#5171: invalid or too long after a switch. Those that it gave itself it may read again, where it has no rule for them."""
     for slug, model in ((vendor.provider.slug, vendor.model), ("elsewhere", "m")):
         call = ToolCall("0190-own", "tickets__find", {}, provider_data=ProviderData(slug, model, {"id": raw}))
         said = Message("assistant", (call,))
-        assert raw == "" or raw not in json.dumps(body_of(vendor, user("Who?"), said, results_of(said)))
+        sent = json.dumps(body_of(vendor, user("Who?"), said, results_of(said)))
+        assert slug != "elsewhere" or not raw or raw not in sent
 
 
 @EACH_VENDOR

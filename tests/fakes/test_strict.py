@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fakes.strict import anthropic, chat, gemini, ollama, responses, seal
+from tests.fakes.strict import anthropic, chat, gemini, mistral, ollama, responses, seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +60,7 @@ CHAT: dict[str, Any] = {
         {"role": "tool", "tool_call_id": "call_1", "content": "Alice"},
     ],
 }
+MISTRAL: dict[str, Any] = json.loads(json.dumps(CHAT).replace("call_1", "aB3dE6gH9"))
 GEMINI: dict[str, Any] = {
     "model": "gemini-3-pro",
     "tools": [{"functionDeclarations": [{"name": "find"}]}],
@@ -82,7 +84,9 @@ OLLAMA: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("rules", "body"), [(anthropic, ANTHROPIC), (responses, RESPONSES), (chat, CHAT), (gemini, GEMINI), (ollama, OLLAMA)], ids=lambda it: ""
+    ("rules", "body"),
+    [(anthropic, ANTHROPIC), (responses, RESPONSES), (chat, CHAT), (mistral, MISTRAL), (gemini, GEMINI), (ollama, OLLAMA)],
+    ids=lambda it: "",
 )
 def test_a_plain_conversation_is_fine(rules: ModuleType, body: dict[str, Any]) -> None:
     assert rules.objection(body) == ""
@@ -177,6 +181,10 @@ ANSWER = {"type": "tool_result", "tool_use_id": "toolu_1"}
         (chat, CHAT, put({}, "messages", 1, "tool_calls", 0, "function", "arguments"), "expected a string"),
         (chat, CHAT, put("a.b", "messages", 1, "tool_calls", 0, "function", "name"), "does not match pattern"),
         (chat, CHAT, add(CHAT["messages"][1]["tool_calls"][0], "messages", 1, "tool_calls"), "duplicate ids"),
+        (mistral, CHAT, put("x", "model"), "must be a-z, A-Z, 0-9, with a length of 9"),
+        (mistral, MISTRAL, add({"role": "user", "content": "?"}, "messages"), "Unexpected role 'user' after role 'tool'"),
+        (mistral, MISTRAL, add({"role": "assistant", "content": "!"}, "messages"), "Expected last role User or Tool"),
+        (mistral, MISTRAL, put([], "messages"), "empty array"),
         (gemini, GEMINI, put([], "contents"), "not specified"),
         (gemini, GEMINI, drop("contents", 0), "alternate"),
         (gemini, GEMINI, drop("contents", 2), "end with a user role"),

@@ -34,7 +34,10 @@ TIMES = re.compile(r'"\d{4}-\d\d-\d\dT[^"]*"')
 
 
 def transcript(person: Person, worker: Worker, vendor: Vendor, fake: FakeVendor) -> dict[str, Any]:
-    """The conversation as the API shows it, ids in the order in which they appear, and the runs in short."""
+    """The conversation as the API shows it, ids in the order in which they appear, and the runs in short.
+
+    `finish_raw` is left out: it is the vendor's own word by intent.
+    """
     config = create_config(
         caller=person.caller, provider_type=vendor.provider.slug, api_key=Secret(KEY), base_url=fake.base_url, name=vendor.provider.slug
     )
@@ -43,7 +46,7 @@ def transcript(person: Person, worker: Worker, vendor: Vendor, fake: FakeVendor)
     runs = [chat.ask(text, f"{config.id}/{vendor.model}") for text in ("Who are C-201 and C-000, and what is open?", "Thank you!")]
     logs = chat.check_told()
     shown = {
-        "messages": chat.messages,
+        "messages": [{key: value for key, value in message.items() if key != "finish_raw"} for message in chat.messages],
         "runs": [(run["status"], run["finish_reason"], run["error"], [_calls(step) for step in run["steps"]]) for run in runs],
         "events": [
             [type for type in types(events) if not type.endswith(".delta") and type != "tool_call.finished"] for events in logs.values()

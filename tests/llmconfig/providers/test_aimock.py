@@ -32,7 +32,7 @@ from llmconfig.llm import (
 )
 from tests.aimock.server import Aimock, fixture
 from tests.llmconfig.providers.contract import collected, failure_of
-from tests.llmconfig.vendors import EACH_VENDOR, VENDORS, Vendor
+from tests.llmconfig.vendors import ONE_OF_EVERYONE, VENDORS, Vendor
 from tests.llmconfig.wire.streams import TOOLS, user
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from llmconfig.llm import Accumulator, StreamEvent
     from llmconfig.providers.base import StreamingProvider
 
-pytestmark = [pytest.mark.xdist_group("aimock"), EACH_VENDOR]
+pytestmark = [pytest.mark.xdist_group("aimock"), ONE_OF_EVERYONE]
 
 CALLED_NAMES = {"tickets__find": "tickets__find", "crm__customer_get_14cabfcc": "crm__customer.get"}
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llmconfig.llm import Media, Message, ModelRequest, ProviderData, Reasoning, Text, Thinking, Tool, ToolCall, ToolResult
 from tests.fakes.script import Answer, Call
-from tests.llmconfig.vendors import EACH_VENDOR, VENDORS, Vendor
+from tests.llmconfig.vendors import EVERYONE, ONE_OF_EVERYONE, Vendor
 from tests.llmconfig.wire.streams import user
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def own_answers(vendor: Vendor) -> list[Message]:
     return [vendor.said(answer) for answer in ANSWERS]
 
 
-SAID = [message for vendor in VENDORS for message in own_answers(vendor)]
+SAID = [message for vendor in EVERYONE for message in own_answers(vendor)]
 """Sealed by their vendors, each with ids of its own."""
 
 data = st.none() | st.builds(
     ProviderData,
-    st.sampled_from([*(vendor.provider.slug for vendor in VENDORS), "long_gone"]),
+    st.sampled_from([*(vendor.provider.slug for vendor in EVERYONE), "long_gone"]),
     st.just("another-model"),
     st.just(
         {"id": "toolu_01", "signature": "x", "encrypted_content": "x", "summary": [], "thoughtSignature": "x", "thought_signature": "x"}
@@ -51,8 +51,8 @@ data = st.none() | st.builds(
 """What a model made that is no longer asked."""
 unsigned = st.builds(
     ProviderData,
-    st.sampled_from([vendor.provider.slug for vendor in VENDORS]),
-    st.sampled_from([vendor.model for vendor in VENDORS]),
+    st.sampled_from([vendor.provider.slug for vendor in EVERYONE]),
+    st.sampled_from([vendor.model for vendor in EVERYONE]),
     st.sampled_from([{"signature": ""}, {"encrypted_content": ""}, {"id": "z" * 80}, {"id": "call:1"}, {}]),
 )
 """What an interrupted stream leaves of one's own."""
@@ -92,8 +92,8 @@ def answered(message: Message) -> list[Message]:
     return [calling, Message("tool", tuple(ToolResult(call.id, (Text("42"),)) for call in calling.tool_calls))]
 
 
-@EACH_VENDOR
-@settings(max_examples=400, deadline=None)
+@ONE_OF_EVERYONE
+@settings(max_examples=150, deadline=None)
 @given(history=histories, last=st.none() | spoken() | parts("assistant", texts | calls), thinks=st.booleans())
 def test_the_vendor_takes_it(vendor: Vendor, history: list[Message], last: Message | None, thinks: bool) -> None:
     """It ends as a request does: with what the user says, or with the results of calls."""
@@ -108,8 +108,8 @@ def test_the_vendor_takes_it(vendor: Vendor, history: list[Message], last: Messa
     assert vendor.encode(request) == body, "the same conversation was sent in two ways"
 
 
-@EACH_VENDOR
-@settings(max_examples=200, deadline=None)
+@ONE_OF_EVERYONE
+@settings(max_examples=50, deadline=None)
 @given(history=histories)
 def test_what_the_user_said_is_never_lost(vendor: Vendor, history: list[Message]) -> None:
     said = [Text(f"question {number}") for number in range(len(history))]

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.fakes.script import Answer, Failure, Recorded, plausible_calls, split
 from tests.fakes.server import FakeVendor, main
+from tests.fakes.strict import gemini, seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +27,6 @@ _STATUSES = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-SIGNATURE = "85MqWVRPg1ltZ2vULvQYsszrR+q/fUOFnkTdn3dBYYBMPKhNKm5zrgYkJ3AkXvx8EpwBCg=="
 _TYPE = "type.googleapis.com/google.rpc"
 
 
@@ -191,8 +191,11 @@ class FakeGemini(FakeVendor):
             return Answer(text="Let me look that up.", calls=plausible_calls(tools))
         return Answer(text="Hello! This is a scripted answer of a fake Gemini server.")
 
+    def objection(self, recorded: Recorded) -> str:
+        return gemini.objection({**(recorded.body or {}), "model": _model(recorded)})
+
     def frames(self, answer: Answer, recorded: Recorded) -> Iterator[bytes]:
-        model = unquote(recorded.path.partition("models/")[2].partition(":")[0])
+        model = _model(recorded)
         head = {"modelVersion": model, "responseId": f"fake{len(self.requests)}"}
 
         def chunk(parts: list[dict[str, Any]], finish: str = "", **usage: int) -> bytes:
@@ -204,12 +207,12 @@ class FakeGemini(FakeVendor):
         for piece in answer.deltas:
             yield chunk([{"text": piece}])
         if answer.calls:
-            yield chunk(_calls(answer, number=len(self.requests)))
+            yield chunk(_calls(answer, model, number=len(self.requests)))
         if answer.error is not None:
             yield _data({"error": dict(answer.error)})
             return
-        seal = {"thoughtSignature": SIGNATURE} if answer.thinking and not answer.calls else {}
-        yield chunk([{"text": "", **seal}], answer.finish or "STOP", **_output(answer.tokens))
+        signed = {"thoughtSignature": seal("gemini", model, "".join(answer.deltas))} if answer.thinking and not answer.calls else {}
+        yield chunk([{"text": "", **signed}], answer.finish or "STOP", **_output(answer.tokens))
 
     # Files
 
@@ -283,13 +286,17 @@ class FakeGemini(FakeVendor):
         )
 
 
-def _calls(answer: Answer, number: int) -> list[dict[str, Any]]:
+def _model(recorded: Recorded) -> str:
+    return unquote(recorded.path.partition("models/")[2].partition(":")[0])
+
+
+def _calls(answer: Answer, model: str, number: int) -> list[dict[str, Any]]:
     """All in one chunk, the first of them signed."""
     made = [
         {"functionCall": {"name": call.name, "args": dict(call.arguments), "id": call.id or f"fc{number:04}_{index}"}}
         for index, call in enumerate(answer.calls)
     ]
-    return [{**made[0], "thoughtSignature": SIGNATURE}, *made[1:]]
+    return [{**made[0], "thoughtSignature": seal("gemini", model, answer.calls[0].name)}, *made[1:]]
 
 
 def _prompt(tokens: Tokens) -> dict[str, Any]:

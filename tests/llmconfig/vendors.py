@@ -14,16 +14,18 @@ from llmconfig.net import EgressPolicy
 from llmconfig.providers.anthropic import AnthropicProvider
 from llmconfig.providers.azure_openai import AzureOpenAIProvider
 from llmconfig.providers.chat import ChatProvider
+from llmconfig.providers.gemini import GeminiProvider
 from llmconfig.providers.ollama import OllamaProvider
 from llmconfig.providers.openai import OpenAIProvider
 from llmconfig.providers.openai_compatible import OpenAICompatibleProvider
 from llmconfig.registry import all_providers
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.azure import FakeAzure
+from tests.fakes.gemini import FakeGemini
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.openai import FakeOpenAI
 from tests.fakes.script import Recorded
-from tests.fakes.strict import anthropic, chat, mistral, ollama, responses
+from tests.fakes.strict import anthropic, chat, gemini, mistral, ollama, responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -112,9 +114,10 @@ def _streams(vendor: Vendor) -> Callable[[Answer, int], tuple[bytes, ...]]:
 ANTHROPIC = Vendor(AnthropicProvider, FakeAnthropic, "claude-sonnet-4-5", anthropic.objection)
 OPENAI = Vendor(OpenAIProvider, FakeOpenAI, "gpt-5.4", responses.objection, "/v1")
 COMPATIBLE = Vendor(OpenAICompatibleProvider, FakeOpenAI, "gpt-5.4", chat.objection, "/v1")
+GEMINI = Vendor(GeminiProvider, FakeGemini, "gemini-3-flash-preview", gemini.objection)
 OLLAMA = Vendor(OllamaProvider, FakeOllama, "qwen3:8b", ollama.objection, unsaid=frozenset({"usage", "finish", "thinking"}))
 
-VENDORS = (ANTHROPIC, OPENAI, COMPATIBLE, OLLAMA)
+VENDORS = (ANTHROPIC, GEMINI, OPENAI, COMPATIBLE, OLLAMA)
 EACH_VENDOR = pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.wire)
 
 AZURE = tuple(

@@ -39,8 +39,9 @@ from llmconfig.providers.gemini import GeminiProvider
 from llmconfig.providers.google_account import GoogleTokens, ServiceAccount
 from llmconfig.providers.google_files import CHUNK
 from llmconfig.providers.uploads import MediaLimits
-from tests.fakes.gemini import SIGNATURE, FakeGemini, daily_quota
+from tests.fakes.gemini import FakeGemini, daily_quota
 from tests.fakes.script import Answer, Call, Failure, Tokens
+from tests.fakes.strict import seal
 from tests.llmconfig.providers.contract import KEY, TOOLS, ProviderContract, collected, failure_of
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ class TestGemini(ProviderContract):
         assert fake.calls[0].body["generationConfig"]["thinkingConfig"] == {"includeThoughts": True, "thinkingLevel": "LOW"}
         await collected(provider, self.request(fake, messages=(Message("user", (Text("Hi"),)), message, Message("user", (Text("Why?"),)))))
         assert fake.calls[1].body is not None
-        assert fake.calls[1].body["contents"][1]["parts"] == [{"text": "Four.", "thoughtSignature": SIGNATURE}]
+        assert fake.calls[1].body["contents"][1]["parts"] == [
+            {"text": "Four.", "thoughtSignature": seal("gemini", fake.models[0], "Four.")}
+        ]
 
     async def test_a_quota_of_a_minute_passes(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(daily_quota("GenerateRequestsPerMinutePerProjectPerModel-FreeTier"))

@@ -108,6 +108,24 @@ def chat_says(body: dict[str, Any]) -> list[Any]:
     return [message["content"] or "", *calls]
 
 
+def gemini_said(events: Sequence[dict[str, Any]]) -> list[Any]:
+    """Parts of one kind are one, up to a signature; thoughts that nothing signed need not go back."""
+    parts: list[dict[str, Any]] = []
+    for part in (part for event in events for part in event["candidates"][0]["content"]["parts"]):
+        last = parts[-1] if parts else {}
+        if "text" in part and "text" in last and last.get("thought") == part.get("thought") and "thoughtSignature" not in last:
+            last["text"] += part["text"]
+            last |= {key: part[key] for key in ("thoughtSignature",) if key in part}
+        elif part.get("text") or "text" not in part or "thoughtSignature" in part:
+            parts.append(dict(part))
+    return [part for part in parts if not part.get("thought") or "thoughtSignature" in part]
+
+
+def gemini_says(body: dict[str, Any]) -> list[Any]:
+    parts: list[Any] = body["contents"][1]["parts"]
+    return parts
+
+
 def ollama_said(events: Sequence[dict[str, Any]]) -> list[Any]:
     messages = [event["message"] for event in events]
     calls = [call for message in messages for call in message.get("tool_calls", ())]
@@ -123,6 +141,7 @@ ECHO: dict[str, tuple[Callable[[Sequence[dict[str, Any]]], list[Any]], Callable[
     "anthropic_messages": (anthropic_said, anthropic_says),
     "openai_responses": (responses_said, responses_says),
     "openai_chat": (chat_said, chat_says),
+    "gemini": (gemini_said, gemini_says),
     "ollama": (ollama_said, ollama_says),
 }
 

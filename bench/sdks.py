@@ -51,7 +51,7 @@ def open_gemini(base_url: str, http: Any = None) -> Any:
     from google.genai.types import HttpOptions
 
     http = http or httpx2.AsyncClient()  # otherwise it takes aiohttp where that is installed
-    return Client(api_key=KEY, http_options=HttpOptions(base_url=base_url, httpx_async_client=http))
+    return Client(api_key=KEY, http_options=HttpOptions(base_url=base_url, api_version="v1beta", httpx_async_client=http))
 
 
 async def ask_gemini(client: Any, model: str) -> AsyncIterator[Any]:

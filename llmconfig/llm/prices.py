@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 _MILLION: Final = 1_000_000
 _SMALLEST: Final = Decimal("1e-10")
-"""As finely as the ledger keeps money."""
+
+
+def rounded(amount: Decimal) -> Decimal:
+    """As finely as the ledger keeps money."""
+    return amount.quantize(_SMALLEST, ROUND_HALF_EVEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +44,4 @@ class TokenPrices:
             (usage.cache_read_tokens or 0, read),
             (usage.cache_write_tokens or 0, write),
         )
-        total = sum((tokens * price for tokens, price in buckets), Decimal(0)) / _MILLION
-        return total.quantize(_SMALLEST, ROUND_HALF_EVEN)
+        return rounded(sum((tokens * price for tokens, price in buckets), Decimal(0)) / _MILLION)

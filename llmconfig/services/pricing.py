@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from llmconfig import registry
+from llmconfig.llm.prices import rounded
 from llmconfig.services.demo import DEMO_SLUG
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def price_attempt(
         return Cost(None)
     calculated = listed.calc_price(_billed(usage), provider, genai_request_timestamp=at)
     evidence: Evidence = "measured" if _plain_name(model) == _plain_name(str(listed.id)) else "estimated"
-    return Cost(calculated.total_price, version=_version(), evidence=evidence)
+    return Cost(rounded(calculated.total_price), version=_version(), evidence=evidence)
 
 
 def _by_admin(prices: TokenPrices, usage: Usage) -> Cost:
@@ -154,13 +155,13 @@ def _price(listed: Any, name: str, at: datetime) -> Decimal | None:
 
 
 def _billed(usage: Usage) -> Any:
-    """Our buckets are disjoint; the price list's input includes cache reads and writes."""
+    """Our buckets are disjoint; the price list's input includes cache reads and writes. A share beyond its whole would be refused."""
     reads, writes = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
     counts = {
         "input_tokens": (usage.input_tokens or 0) + reads + writes,
         "output_tokens": usage.output_tokens or 0,
         "cache_read_tokens": reads,
         "cache_write_tokens": writes,
-        "cache_write_1h_tokens": usage.cache_write_1h_tokens or 0,
+        "cache_write_1h_tokens": min(usage.cache_write_1h_tokens or 0, writes),
     }
     return import_module("genai_prices").Usage(**counts)

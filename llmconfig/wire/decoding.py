@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from llmconfig.llm import ModelRequest, StreamEvent
 
 _parse: Final = JSONDecoder(strict=False).raw_decode  # some servers send a tab or a line feed within a text unescaped
+MOST_TOKENS: Final = 1_000_000_000
+"""Beyond any answer, and so small that sums of two fit the ledger's columns: a larger count is a server's mistake."""
 _UNREADABLE: Final = (LookupError, TypeError, AttributeError, ValueError, RecursionError)
 
 
@@ -169,8 +171,8 @@ def index_of(value: object) -> int:
 
 
 def count(value: object) -> int | None:
-    """A token count; null, negative or not a whole number reads as unknown."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """A token count; null, negative, beyond `MOST_TOKENS` or not a whole number reads as unknown."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS else None
 
 
 def disjoint_input(total: int | None, read: int | None, written: int | None) -> int | None:

@@ -8,7 +8,7 @@ import pytest
 
 from agent.models import Run, Service
 from tests.agent.worker.chat import data_of, model_at, types
-from tests.fakes.script import Answer, Call, Failure, Silence
+from tests.fakes.script import Answer, Call, Failure, Silence, Tokens
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
@@ -84,6 +84,16 @@ def test_usage_and_cost_of_a_known_model_are_measured(chat: Chat, alice: Person,
     assert float(attempt["cost"]) == pytest.approx(25 * 3e-6 + 15 * 15e-6)
     assert attempt["evidence"] == "measured"
     assert attempt["latency_ms"] >= attempt["ttft_ms"] >= 0
+
+
+@pytest.mark.parametrize("counts", [Tokens(input=2**40), Tokens(input=2**70), Tokens(cache_write=0, cache_write_1h=300)])
+def test_counts_that_cannot_be_do_not_cost_the_answer(chat: Chat, alice: Person, anthropic: FakeAnthropic, counts: Tokens) -> None:
+    """A server's mistake: more tokens than a ledger holds, or a part that is larger than its whole."""
+    anthropic.script(Answer(text="Hi.", tokens=counts))
+    run = chat.ask("Hello", model_at(alice, anthropic))
+    assert (run["status"], run["error"], chat.texts) == ("completed", None, ["Hi."])
+    assert run["usage"]["input_tokens"] == (None if counts.input > 25 else 25)
+    assert run["usage"]["output_tokens"] == 15
 
 
 def test_a_model_nobody_has_a_price_for_costs_unknown(chat: Chat, alice: Person, openai: FakeOpenAI) -> None:

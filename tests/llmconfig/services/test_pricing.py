@@ -31,6 +31,18 @@ def test_disjoint_buckets_are_priced_once_each() -> None:
     assert found.version.startswith("genai-prices ")
 
 
+def test_a_share_larger_than_its_whole_is_the_whole() -> None:
+    usage = Usage(input_tokens=0, output_tokens=0, cache_write_tokens=1_000, cache_write_1h_tokens=5_000)
+    assert cost(usage).amount == 1_000 * Decimal(6) / MILLION
+    assert cost(Usage(input_tokens=1_000, output_tokens=0, cache_write_1h_tokens=5_000)).amount == 1_000 * Decimal(3) / MILLION
+
+
+def test_a_cost_is_as_fine_as_the_ledger_keeps_it() -> None:
+    """Otherwise an event would tell another amount than the row."""
+    found = cost(Usage(input_tokens=0, output_tokens=0, cache_write_tokens=1), "google/gemini-2.5-flash", "openrouter")
+    assert found.amount == Decimal("0.0000000833")
+
+
 def test_an_openai_price() -> None:
     found = cost(Usage(input_tokens=600, output_tokens=100, cache_read_tokens=400), "gpt-4o", "openai")
     assert found.amount == (600 * Decimal("2.5") + 100 * 10 + 400 * Decimal("1.25")) / MILLION

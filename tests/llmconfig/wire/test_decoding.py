@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmconfig.llm import Finished, FinishReason, StreamInterrupted, TextDelta
-from llmconfig.wire.decoding import count, disjoint_input, index_of, objects, optional_object, storable, text_of
+from llmconfig.wire.decoding import MOST_TOKENS, count, disjoint_input, index_of, objects, optional_object, storable, text_of
 from llmconfig.wire.openai_chat import Decoder
 from tests.llmconfig.wire.streams import DONE, chat_chunk, drain, request, unnamed
 
@@ -67,6 +67,7 @@ def test_foreign_json_is_read_carefully() -> None:
     assert [optional_object(value) for value in ({"a": 1}, None, [])] == [{"a": 1}, {}, {}]
     assert [objects(value) for value in ([{"a": 1}, 7], None, {})] == [[{"a": 1}], [], []]
     assert [count(value) for value in (3, 0, None, -1, 1.5, "3", True)] == [3, 0, None, None, None, None, None]
+    assert (count(MOST_TOKENS), count(MOST_TOKENS + 1)) == (MOST_TOKENS, None)
     assert index_of(2) == 2
     for wrong in (True, "2", None):
         with pytest.raises(TypeError):

@@ -10,7 +10,8 @@ class Usage:
     """Tokens of one attempt.
 
     input_tokens excludes cache reads and writes; output_tokens includes reasoning; reasoning_tokens names that share.
-    cache_write_1h_tokens is the share of cache_write_tokens that was written for an hour (Anthropic bills it apart).
+    cache_write_1h_tokens is the share of cache_write_tokens that was written for an hour (Anthropic bills it apart), audio_tokens and
+    cache_read_audio_tokens are those of input_tokens and cache_read_tokens that were sound (Google and OpenAI do).
     """
 
     input_tokens: int | None = None
@@ -19,6 +20,8 @@ class Usage:
     cache_write_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
     reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+    cache_read_audio_tokens: int | None = None
 
     def updated(self, later: Usage) -> Usage:
         """The later report wins, field by field, where it says something: providers send cumulative counts."""

@@ -157,6 +157,7 @@ def _price(listed: Any, name: str, at: datetime) -> Decimal | None:
 def _billed(usage: Usage) -> Any:
     """Our buckets are disjoint; the price list's input includes cache reads and writes. A share beyond its whole would be refused."""
     reads, writes = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+    heard_again = min(usage.cache_read_audio_tokens or 0, reads)
     counts = {
         "input_tokens": (usage.input_tokens or 0) + reads + writes,
         "output_tokens": usage.output_tokens or 0,
@@ -164,4 +165,6 @@ def _billed(usage: Usage) -> Any:
         "cache_write_tokens": writes,
         "cache_write_1h_tokens": min(usage.cache_write_1h_tokens or 0, writes),
     }
+    if heard := min(usage.audio_tokens or 0, usage.input_tokens or 0) + heard_again:
+        counts |= {"input_audio_tokens": heard, "cache_audio_read_tokens": heard_again, "cache_audio_write_tokens": 0}
     return import_module("genai_prices").Usage(**counts)

@@ -24,6 +24,7 @@ def usage_of(counts: Mapping[str, Any]) -> Usage:
         cache_read_tokens=read,
         cache_write_tokens=written,
         reasoning_tokens=reasoning,
+        audio_tokens=count(details.get("audio_tokens")) or None,
     )
 
 

@@ -31,6 +31,8 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
     ),
 }
 _COUNTS: Final = ("promptTokenCount", "cachedContentTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount", "thoughtsTokenCount")
+_DETAILS: Final = ("promptTokensDetails", "cacheTokensDetails")
+"""The counts by modality, of which sound has a price of its own."""
 
 
 class Decoder(StreamDecoder):
@@ -117,6 +119,9 @@ class Decoder(StreamDecoder):
         for name in _COUNTS:
             if name in counts and (value := count(counts[name])) is not None and value != known.get(name):
                 known[name], changed = value, True
+        for name in _DETAILS:
+            if name in counts and (heard := _heard(counts[name])) != known.get(name, 0):
+                known[name], changed = heard, True
         if changed:
             out.append(UsageReported(_usage(known)))
 
@@ -138,12 +143,20 @@ class Decoder(StreamDecoder):
 def _usage(counts: Mapping[str, int]) -> Usage:
     """Thoughts come on top of the candidates; the prompt includes what was cached, and not what Google's own tools read."""
     thoughts, cached = counts.get("thoughtsTokenCount"), counts.get("cachedContentTokenCount")
+    heard, heard_again = counts.get("promptTokensDetails"), counts.get("cacheTokensDetails")
     return Usage(
         input_tokens=disjoint_input(_sum(counts.get("promptTokenCount"), counts.get("toolUsePromptTokenCount")), cached, None),
         output_tokens=_sum(counts.get("candidatesTokenCount"), thoughts),
         cache_read_tokens=cached,
         reasoning_tokens=thoughts,
+        audio_tokens=disjoint_input(heard, heard_again, None),
+        cache_read_audio_tokens=heard_again,
     )
+
+
+def _heard(details: object) -> int:
+    """Of the counts by modality, those of sound."""
+    return sum(count(each.get("tokenCount")) or 0 for each in objects(details) if each.get("modality") == "AUDIO")
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

@@ -31,6 +31,19 @@ def test_disjoint_buckets_are_priced_once_each() -> None:
     assert found.version.startswith("genai-prices ")
 
 
+def test_sound_has_its_own_price() -> None:
+    """gemini-2.5-flash: 0.30 in, 1 for sound; read from the cache 0.03 and 0.10."""
+    usage = Usage(600, 0, 300, audio_tokens=400, cache_read_audio_tokens=200)
+    expected = (200 * Decimal("0.3") + 400 * 1 + 100 * Decimal("0.03") + 200 * Decimal("0.1")) / Decimal(MILLION)
+    assert cost(usage, "gemini-2.5-flash", "gemini").amount == expected
+    alone = Usage(600, 0, 300, audio_tokens=9_999)
+    assert cost(alone, "gemini-2.5-flash", "gemini").amount == (600 * 1 + 300 * Decimal("0.03")) / Decimal(MILLION)
+
+
+def test_where_the_list_has_no_price_for_sound_it_is_input() -> None:
+    assert cost(Usage(10, 10, 5, audio_tokens=4)) == cost(Usage(10, 10, 5))
+
+
 def test_a_share_larger_than_its_whole_is_the_whole() -> None:
     usage = Usage(input_tokens=0, output_tokens=0, cache_write_tokens=1_000, cache_write_1h_tokens=5_000)
     assert cost(usage).amount == 1_000 * Decimal(6) / MILLION

@@ -33,6 +33,11 @@ from tests.llmconfig.wire.streams import CHAT_USAGE
             Usage(None, 2, reasoning_tokens=1),
             id="no prompt",
         ),
+        pytest.param(
+            {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"audio_tokens": 7}},
+            Usage(9, 2, audio_tokens=7),
+            id="sound",
+        ),
         pytest.param({"prompt_tokens": "5", "completion_tokens": -1}, Usage(), id="nonsense is unknown, not 0"),
         pytest.param({}, Usage(), id="empty"),
     ],

@@ -394,6 +394,17 @@ class TestUsage:
     def test_buckets(self, counts: dict[str, int], usage: Usage) -> None:
         assert events(chunk(text("a"), usageMetadata=counts), STOP)[1] == UsageReported(usage)
 
+    def test_what_was_heard_is_told_apart(self) -> None:
+        """The prompt's details include what came from the cache, as its count does."""
+        heard = [{"modality": "TEXT", "tokenCount": 4}, {"modality": "AUDIO", "tokenCount": 16}]
+        cached = {"cachedContentTokenCount": 9, "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 6}, {"modality": "AUDIO"}]}
+        got = events(
+            chunk(text("a"), usageMetadata={"promptTokenCount": 20, "promptTokensDetails": heard, **cached}),
+            chunk(text("b"), usageMetadata={"promptTokenCount": 20, "candidatesTokenCount": 4}),
+            STOP,
+        )
+        assert fold(got).usage == Usage(11, 4, 9, audio_tokens=10, cache_read_audio_tokens=6)
+
     def test_bug_09_what_a_later_chunk_leaves_out_is_still_known(self) -> None:
         got = events(
             chunk(text("a"), usageMetadata={"promptTokenCount": 10, "cachedContentTokenCount": 7, "thoughtsTokenCount": 6}),

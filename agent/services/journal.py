@@ -122,6 +122,8 @@ def _end_attempt(claim: Claim, intent: EndAttempt, seq: int) -> AttemptSettled:
         base_url=deployment.base_url,
         prices=deployment.prices,
     )
+    # The counts of what did not end are those of its beginning (Anthropic's say one token of output): a floor, and no measure.
+    evidence = cost.evidence if cost.amount is None or intent.status == "completed" else "estimated"
     Attempt.objects.filter(id=intent.attempt).update(
         status=intent.status,
         error_kind=intent.error_kind,
@@ -136,7 +138,7 @@ def _end_attempt(claim: Claim, intent: EndAttempt, seq: int) -> AttemptSettled:
         reasoning_tokens=usage.reasoning_tokens,
         cost=cost.amount,
         currency=cost.currency,
-        evidence=cost.evidence,
+        evidence=evidence,
         price_version=cost.version,
         rate_limits=intent.limits.as_dict() if intent.limits else None,
     )
@@ -155,7 +157,7 @@ def _end_attempt(claim: Claim, intent: EndAttempt, seq: int) -> AttemptSettled:
         message=message_json(message) if message else None,
         cost=money(cost.amount),
         currency=cost.currency,
-        evidence=cost.evidence,
+        evidence=evidence,
         expires_at=when(expires_at) if intent.calls else None,
     )
 

@@ -116,6 +116,14 @@ def test_an_unknown_cost_is_null_and_never_nothing(run: Run, claim: Claim) -> No
     assert row.evidence == "unknown"
 
 
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_the_cost_of_what_did_not_end_is_an_estimate(run: Run, claim: Claim, status: str) -> None:
+    """Its provider never said what it came to."""
+    settled = answered(claim, run, text="Half a", status=status, finished=None, error_kind=status)
+    row = Attempt.objects.get()
+    assert (row.cost, row.evidence, settled.evidence) == (0, "estimated", "estimated")
+
+
 def test_a_partial_answer_is_kept_and_says_so(run: Run, claim: Claim) -> None:
     answered(claim, run, text="Half a", status="cancelled", finished=None, error_kind="cancelled")
     message = Message.objects.get(role="assistant")

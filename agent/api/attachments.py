@@ -11,6 +11,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -72,7 +73,11 @@ class Attachments(IdempotentCreateMixin, APIView):
     def before_create(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Writes the bytes: a storage may be a network away, and a key opens a transaction afterwards."""
         caller = caller_of(request)
-        body = AttachmentInput(data=request.data)
+        data: Any = request.data
+        for field in data:  # a plain object where no body came
+            if len(data.getlist(field)) > 1:
+                raise ValidationError({field: [ErrorDetail("There may be one of these. Send each file on its own.", "invalid")]})
+        body = AttachmentInput(data=data)
         body.is_valid(raise_exception=True)
         file, name = body.validated_data["file"], body.validated_data.get("name")
         self.received = receive_file(file, organization_id=caller.organization.pk, owner_id=caller.user.pk, name=name or file.name)

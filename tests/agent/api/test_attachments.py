@@ -229,6 +229,17 @@ def test_only_a_file_is_an_upload(client: APIClient, body: Any, format: str, sta
     assert error(response)[:2] == (status, code)
 
 
+def test_a_request_without_a_body_is_told_what_it_lacks(client: APIClient) -> None:
+    assert error(client.post(ALL)) == (400, "required", "file")
+
+
+def test_a_second_file_is_refused_and_not_dropped(client: APIClient) -> None:
+    both = [SimpleUploadedFile("a.txt", b"one"), SimpleUploadedFile("b.txt", b"two")]
+    assert error(client.post(ALL, {"file": both}, format="multipart")) == (400, "invalid", "file")
+    assert error(client.post(ALL, {"file": both[0], "name": ["a", "b"]}, format="multipart")) == (400, "invalid", "name")
+    assert not Attachment.objects.exists()
+
+
 def test_unknown_fields_are_refused(client: APIClient) -> None:
     assert error(upload(client, files.PDF, owner="mallory")) == (400, "unknown_field", "owner")
 

@@ -108,7 +108,7 @@ class Content(APIView):
 
     @extend_schema(
         operation_id="attachments_content",
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, 304: OpenApiResponse(description="Unchanged (If-None-Match)")},
+        responses={(200, "*/*"): OpenApiTypes.BINARY, 304: OpenApiResponse(description="Unchanged (If-None-Match)")},
     )
     def get(self, request: Request, id: UUID) -> HttpResponseBase:
         attachment = attachments_for(caller_of(request)).get(id=id)

@@ -111,6 +111,11 @@ def test_what_a_page_is_shown_can_run_nothing(client: APIClient) -> None:
         assert shown["Cache-Control"] == "private, no-cache"
 
 
+def test_the_document_says_that_the_bytes_are_of_any_type(client: APIClient) -> None:
+    paths = client.get("/api/schema/", headers={"Accept": "application/json"}).json()["paths"]
+    assert list(paths["/api/attachments/{id}/content"]["get"]["responses"]["200"]["content"]) == ["*/*"]
+
+
 def test_a_browser_asks_again_and_is_told_that_nothing_changed(client: APIClient) -> None:
     url = upload(client, files.png()).json()["url"]
     first = client.get(url)

@@ -21,7 +21,8 @@ class CustomModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic i
 
     def get_fields(self, request: HttpRequest, obj: CustomModel | None = None) -> Any:
         changeable = ["label", "context_window", "max_output_tokens", "input_per_mtok", "output_per_mtok"]
-        return [*self.readonly_fields, *changeable, "cache_read_per_mtok", "cache_write_per_mtok", "currency"]
+        cached = ["cache_read_per_mtok", "cache_write_per_mtok", "cache_write_1h_per_mtok"]
+        return [*self.readonly_fields, *changeable, *cached, "currency"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # made under Settings, by an admin of the organization whose config it is

@@ -155,17 +155,19 @@ class PriceSerializer(serializers.Serializer[Any]):
     output_per_mtok = serializers.CharField(help_text="Decimal, for a million tokens.")
     cache_read_per_mtok = serializers.CharField(allow_null=True)
     cache_write_per_mtok = serializers.CharField(allow_null=True)
+    cache_write_1h_per_mtok = serializers.CharField(allow_null=True, help_text="Of what is written for an hour (Anthropic).")
     currency = serializers.CharField()
     source = serializers.ChoiceField(choices=["custom", "list"])  # type: ignore[assignment]  # the base reserves the name
 
 
 class CustomPriceSerializer(StrictSerializer):
-    """Cache reads and writes without a price of their own are billed as input."""
+    """Cache reads and writes without a price of their own are billed as input, writes for an hour without one as the other writes."""
 
     input_per_mtok = _PriceField()
     output_per_mtok = _PriceField()
     cache_read_per_mtok = _PriceField(required=False, allow_null=True)
     cache_write_per_mtok = _PriceField(required=False, allow_null=True)
+    cache_write_1h_per_mtok = _PriceField(required=False, allow_null=True)
     currency = serializers.RegexField(r"^[A-Z]{3}\Z", required=False, help_text="Three capital letters; USD by default.")
 
 

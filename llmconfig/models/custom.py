@@ -33,6 +33,7 @@ class CustomModel(TenantModel):
     output_per_mtok = _price()
     cache_read_per_mtok = _price()
     cache_write_per_mtok = _price()
+    cache_write_1h_per_mtok = _price()
     currency = models.CharField(max_length=3, default="USD", validators=[RegexValidator(r"\A[A-Z]{3}\Z", "Three capital letters.")])
 
     if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class CustomModel(TenantModel):
                     output_per_mtok__isnull=True,
                     cache_read_per_mtok__isnull=True,
                     cache_write_per_mtok__isnull=True,
+                    cache_write_1h_per_mtok__isnull=True,
                 ),
                 name="custom_price_is_whole",
                 violation_error_message="A price names both input and output.",

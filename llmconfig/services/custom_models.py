@@ -11,6 +11,7 @@ from django.db.models import Q
 from llmconfig.models import CustomModel, UserLLMConfig
 from llmconfig.services.configs import config_for
 from llmconfig.services.facts import price_row, prices_of
+from llmconfig.services.pricing import PRICE_NAMES
 from llmconfig.tenancy.caller import Action
 from llmconfig.tenancy.errors import Conflict, Invalid
 
@@ -23,16 +24,15 @@ if TYPE_CHECKING:
 
     from llmconfig.tenancy.caller import Caller
 
-_PRICES = ("input_per_mtok", "output_per_mtok", "cache_read_per_mtok", "cache_write_per_mtok")
-
 
 class Price(TypedDict, total=False):
-    """For a million tokens. Input and output are both there; a cache price left out is the input's."""
+    """For a million tokens. Input and output are both there; a cache price left out is the input's, of an hour's writes the writes'."""
 
     input_per_mtok: Decimal
     output_per_mtok: Decimal
     cache_read_per_mtok: Decimal | None
     cache_write_per_mtok: Decimal | None
+    cache_write_1h_per_mtok: Decimal | None
     currency: str
 
 
@@ -120,7 +120,7 @@ def _set(row: CustomModel, fields: CustomModelFields) -> None:
         row.capabilities = dict(fields["capabilities"])
     if "price" in fields:
         price = fields["price"] or {}
-        for name in _PRICES:
+        for name in PRICE_NAMES:
             setattr(row, name, price.get(name))
         row.currency = price.get("currency") or "USD"
     _check(row)
@@ -134,5 +134,5 @@ def _check(row: CustomModel) -> None:
     except ValidationError as error:
         problems = getattr(error, "message_dict", {"price": error.messages})
         attr, messages = next(iter(problems.items()))
-        named = f"price.{attr}" if attr in (*_PRICES, "currency") else "price" if attr == "__all__" else attr
+        named = f"price.{attr}" if attr in (*PRICE_NAMES, "currency") else "price" if attr == "__all__" else attr
         raise Invalid(" ".join(messages), attr=named) from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from llmconfig.llm import Capabilities, TokenPrices
 from llmconfig.models import MAX_MODEL_LENGTH
 from llmconfig.services.fields import provider_of
-from llmconfig.services.pricing import ListedModel, look_up, plain
+from llmconfig.services.pricing import PRICE_NAMES, ListedModel, look_up, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,8 +44,7 @@ class ModelFacts:
 
 
 def price_row(prices: TokenPrices) -> dict[str, str | None]:
-    names = ("input_per_mtok", "output_per_mtok", "cache_read_per_mtok", "cache_write_per_mtok")
-    return {name: plain(getattr(prices, name)) for name in names} | {"currency": prices.currency, "source": "custom"}
+    return {name: plain(getattr(prices, name)) for name in PRICE_NAMES} | {"currency": prices.currency, "source": "custom"}
 
 
 def facts_of(config: UserLLMConfig, model: str, *, at: datetime) -> ModelFacts:
@@ -120,6 +119,7 @@ def prices_of(row: CustomModel) -> TokenPrices | None:
         row.output_per_mtok,
         row.cache_read_per_mtok,
         row.cache_write_per_mtok,
+        cache_write_1h_per_mtok=row.cache_write_1h_per_mtok,
         currency=row.currency,
         version=f"custom {row.pk.hex[:8]}@{row.updated_at:%Y-%m-%dT%H:%M:%SZ}",
     )

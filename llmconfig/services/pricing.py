@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Evidence: TypeAlias = Literal["measured", "estimated", "unknown"]
 CURRENCY: Final = "USD"
+PRICE_NAMES: Final = ("input_per_mtok", "output_per_mtok", "cache_read_per_mtok", "cache_write_per_mtok", "cache_write_1h_per_mtok")
+"""What a price may name; input and output it must."""
 _VERSION = re.compile(r"(?:[-@](?:latest|preview|\d{8}|\d{4}-\d{2}-\d{2}))+$")
 
 
@@ -50,13 +52,13 @@ class ListedModel:
     output_per_mtok: Decimal | None
     cache_read_per_mtok: Decimal | None = None
     cache_write_per_mtok: Decimal | None = None
+    cache_write_1h_per_mtok: Decimal | None = None
 
     def price(self) -> dict[str, str | None] | None:
         """Decimal strings for a million tokens; None without a price for both input and output."""
         if self.input_per_mtok is None or self.output_per_mtok is None:
             return None
-        names = ("input_per_mtok", "output_per_mtok", "cache_read_per_mtok", "cache_write_per_mtok")
-        return {name: plain(getattr(self, name)) for name in names} | {"currency": CURRENCY, "source": "list"}
+        return {name: plain(getattr(self, name)) for name in PRICE_NAMES} | {"currency": CURRENCY, "source": "list"}
 
 
 def plain(amount: Decimal | None) -> str | None:
@@ -106,8 +108,8 @@ def look_up(provider_type: str, model: str, *, at: datetime, base_url: str = "")
     if found is None:
         return None
     listed = found[1]
-    names = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
-    return ListedModel(listed.name or model, listed.context_window, *(_price(listed, name, at) for name in names))
+    prices = (_price(listed, name.replace("_per_", "_"), at) for name in PRICE_NAMES)
+    return ListedModel(listed.name or model, listed.context_window, *prices)
 
 
 def preload_prices() -> None:

@@ -5,7 +5,15 @@ import { $, busy, h, note } from "../dom.js";
 import { toastError, toastOk } from "../toast.js";
 import { clearErrors, showErrors } from "./field-errors.js";
 
-const PRICES = { input_per_mtok: "#mf-input", output_per_mtok: "#mf-out", cache_read_per_mtok: "#mf-read", cache_write_per_mtok: "#mf-write" };
+const PRICES = {
+  input_per_mtok: "#mf-input",
+  output_per_mtok: "#mf-out",
+  cache_read_per_mtok: "#mf-read",
+  cache_write_per_mtok: "#mf-write",
+  cache_write_1h_per_mtok: "#mf-write-1h",
+};
+/** What is billed where a price is left empty and no list says one. */
+const BILLED = { cache_read_per_mtok: "as input", cache_write_per_mtok: "as input", cache_write_1h_per_mtok: "as cache write" };
 const SKILLS = [["tools", "Tools"], ["thinking", "Thinking"], ["structured_output", "Structured output"]];
 const INPUTS = [["image", "Images"], ["document", "Documents"], ["audio", "Audio"], ["video", "Video"]];
 
@@ -61,7 +69,7 @@ export function createModelDialog({ onSaved }) {
     const listed = model?.price?.source === "list" ? model.price : null;
     for (const [name, selector] of Object.entries(PRICES)) {
       $(selector).value = own?.price?.[name] ?? "";
-      $(selector).placeholder = listed?.[name] ?? (name.startsWith("cache") ? "as input" : "unknown");
+      $(selector).placeholder = listed?.[name] ?? BILLED[name] ?? "unknown";
     }
     $("#mf-currency").value = own?.price?.currency ?? "";
     showTakes(model?.capabilities ?? { inputs: [], tools: true });

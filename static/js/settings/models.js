@@ -36,6 +36,7 @@ function priceCell({ price: known }) {
   const cached = [
     known.cache_read_per_mtok != null && `${price(known.cache_read_per_mtok, known.currency)} read`,
     known.cache_write_per_mtok != null && `${price(known.cache_write_per_mtok, known.currency)} written`,
+    known.cache_write_1h_per_mtok != null && `${price(known.cache_write_1h_per_mtok, known.currency)} written for an hour`,
   ].filter(Boolean);
   return h(
     "td",

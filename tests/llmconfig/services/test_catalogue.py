@@ -41,6 +41,7 @@ def test_rows(alice: Person) -> None:
         "output_per_mtok": "15",
         "cache_read_per_mtok": "0.3",
         "cache_write_per_mtok": "3.75",
+        "cache_write_1h_per_mtok": "6",
         "currency": "USD",
         "source": "list",
     }

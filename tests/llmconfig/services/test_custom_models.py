@@ -52,8 +52,8 @@ def test_a_model_that_no_list_holds(alice: Person, bob: Person) -> None:
     assert shown["capabilities"]["thinking"] is True  # as the provider has it
     assert shown["capabilities"]["inputs"] == ["text", "audio", "image"]
     assert (shown["custom"], shown["hint"]) == (str(row.pk), None)
-    price = {"input_per_mtok": "1.5", "output_per_mtok": "6", "cache_read_per_mtok": None, "cache_write_per_mtok": None}
-    assert shown["price"] == {**price, "currency": "USD", "source": "custom"}
+    unsaid = dict.fromkeys(("cache_read_per_mtok", "cache_write_per_mtok", "cache_write_1h_per_mtok"))
+    assert shown["price"] == {"input_per_mtok": "1.5", "output_per_mtok": "6", **unsaid, "currency": "USD", "source": "custom"}
 
 
 def test_only_what_it_says_outweighs_the_lists(alice: Person) -> None:
@@ -100,6 +100,9 @@ def cost(config: UserLLMConfig, model: str, usage: Usage) -> services.Cost:
         ({}, Usage(0, 0, 1_000_000, 1_000_000), "3"),
         ({"cache_read_per_mtok": D("0.15")}, Usage(0, 0, 1_000_000, 1_000_000), "1.65"),
         ({"cache_write_per_mtok": D("1.875")}, Usage(0, 0, 1_000_000, 1_000_000, 500_000), "3.375"),
+        ({"cache_write_1h_per_mtok": D(3)}, Usage(0, 0, 1_000_000, 1_000_000, 500_000), "3.75"),
+        ({"cache_write_per_mtok": D("1.875"), "cache_write_1h_per_mtok": D(3)}, Usage(0, 0, 0, 1_000_000, 500_000), "2.4375"),
+        ({"cache_write_1h_per_mtok": D(3)}, Usage(0, 0, 0, 1_000_000, 9_000_000), "3"),
     ],
 )
 def test_an_admins_price_is_exact_and_says_whose_it_is(alice: Person, extra: Any, usage: Usage, amount: str) -> None:

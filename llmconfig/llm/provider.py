@@ -54,7 +54,7 @@ class CredentialField:
 
     choices: what a text, or each item of a list, may be. multiline: a text of several lines, such as a key file.
     entries: the fields of each value of a mapping; a text in place of a value stands for the first of them. entry_label: what its
-    keys are called. group: the heading under which a form folds several fields away.
+    keys are called. group: the heading under which a form folds several fields away. minimum, maximum: of a number, both allowed.
     """
 
     name: str
@@ -69,6 +69,8 @@ class CredentialField:
     entries: tuple[CredentialField, ...] = ()
     entry_label: str = ""
     group: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class AnthropicProvider(SDKProvider):
         CredentialField("base_url", "Base URL", type="url", default=default_base_url, help="Change it only for a gateway."),
     )
     options = (
-        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", help="Thinking counts towards it."),
+        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1, help="Thinking counts towards it."),
         *reasoning.OPTIONS,
         CredentialField(
             "cache_ttl",

@@ -107,15 +107,15 @@ class AzureOpenAIProvider(SDKProvider):
             help="Which model each deployment runs, for its price and what it can do. Azure does not say so itself.",
             entries=(
                 CredentialField("model", "Model", required=True),
-                CredentialField("context_window", "Context window (tokens)", type="integer"),
-                CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer"),
+                CredentialField("context_window", "Context window (tokens)", type="integer", minimum=1),
+                CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1),
                 CredentialField("inputs", "Takes", type="list", choices=_KINDS),
                 CredentialField("thinking", "Reasons", type="boolean"),
             ),
         ),
     )
     options = (
-        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", help="Reasoning counts towards it."),
+        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1, help="Reasoning counts towards it."),
         CredentialField(
             "reasoning_effort",
             "Reasoning effort",
@@ -129,7 +129,7 @@ class AzureOpenAIProvider(SDKProvider):
             default=False,
             help="Only with v1 and a reasoning effort.",
         ),
-        CredentialField("temperature", "Temperature", type="number", help="0 to 2. Reasoning models refuse it."),
+        CredentialField("temperature", "Temperature", type="number", minimum=0, maximum=2, help="0 to 2. Reasoning models refuse it."),
     )
 
     @classmethod

@@ -22,8 +22,8 @@ _KEYLESS: Final = "none"
 """The SDK insists on a key; where there is none, its header is left out."""
 
 
-LIMIT: Final = CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer")
-TEMPERATURE: Final = CredentialField("temperature", "Temperature", type="number", help="0 to 2.")
+LIMIT: Final = CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1)
+TEMPERATURE: Final = CredentialField("temperature", "Temperature", type="number", minimum=0, maximum=2, help="0 to 2.")
 
 
 def effort_field(*words: str, help: str = "Empty: the model's own default.") -> CredentialField:

@@ -48,7 +48,7 @@ class DemoProvider(Provider):
     default_base_url = "demo:"
     is_demo = True
     capabilities = Capabilities(thinking=True, structured_output=True)
-    options = (CredentialField("pace_ms", "Pace (ms per word)", type="integer", default=PACE_MS, help="0 answers at once."),)
+    options = (CredentialField("pace_ms", "Pace (ms per word)", type="integer", minimum=0, default=PACE_MS, help="0 answers at once."),)
 
     def __init__(self, credentials: Credentials, *, egress: EgressPolicy = EgressPolicy(), timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  frozen values
         self._options = credentials.options

@@ -76,9 +76,16 @@ class GeminiProvider(PlainProvider):
         CredentialField("base_url", "Base URL", type="url", default=default_base_url, help="Change it only for a gateway."),
     )
     options = (
-        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", help="Thinking counts towards it."),
+        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1, help="Thinking counts towards it."),
         *reasoning.OPTIONS,
-        CredentialField("temperature", "Temperature", type="number", help="0 to 2. Google advises against changing it for Gemini 3."),
+        CredentialField(
+            "temperature",
+            "Temperature",
+            type="number",
+            minimum=0,
+            maximum=2,
+            help="0 to 2. Google advises against changing it for Gemini 3.",
+        ),
     )
 
     @classmethod

@@ -40,7 +40,7 @@ class MistralProvider(ChatProvider):
         LIMIT,
         TEMPERATURE,
         effort_field("none", "high", help="For models whose reasoning can be switched. Empty: the model's own default."),
-        CredentialField("random_seed", "Random seed", type="integer", help="The same seed gives nearly the same answer."),
+        CredentialField("random_seed", "Random seed", type="integer", minimum=0, help="The same seed gives nearly the same answer."),
     )
 
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:

@@ -107,11 +107,12 @@ class OllamaProvider(PlainProvider):
             "num_ctx",
             "Context window (tokens)",
             type="integer",
+            minimum=1,
             help=f"Empty: {DEFAULT_WINDOW:,}, or what the model's own file sets. A larger one takes more of the server's memory.",
         ),
-        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer"),
-        CredentialField("temperature", "Temperature", type="number", help="0 to 2."),
-        CredentialField("top_p", "Top p", type="number", help="0 to 1."),
+        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1),
+        CredentialField("temperature", "Temperature", type="number", minimum=0, maximum=2, help="0 to 2."),
+        CredentialField("top_p", "Top p", type="number", minimum=0, maximum=1, help="0 to 1."),
         CredentialField(
             "reasoning_effort", "Thinking", choices=("none", "low", "medium", "high"), help="gpt-oss knows degrees; others think or do not."
         ),

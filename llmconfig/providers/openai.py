@@ -49,7 +49,7 @@ class OpenAIProvider(SDKProvider):
         CredentialField("base_url", "Base URL", type="url", default=default_base_url, help="Change it only for a gateway or a region."),
     )
     options = (
-        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", help="Reasoning counts towards it."),
+        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1, help="Reasoning counts towards it."),
         *reasoning.OPTIONS,
         CredentialField(
             "reasoning_summary",
@@ -64,7 +64,7 @@ class OpenAIProvider(SDKProvider):
             choices=("in_memory", "24h"),
             help="Empty: as OpenAI does by default. Newer models know 24h only.",
         ),
-        CredentialField("temperature", "Temperature", type="number", help="0 to 2. Reasoning models refuse it."),
+        CredentialField("temperature", "Temperature", type="number", minimum=0, maximum=2, help="0 to 2. Reasoning models refuse it."),
     )
 
     def __init__(self, credentials: Credentials, *, egress: EgressPolicy = EgressPolicy(), timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  frozen values

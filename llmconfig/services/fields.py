@@ -36,6 +36,8 @@ _NAMED: Final = {
 }
 _MAX_ENTRIES: Final = 200
 _MAX_KEY: Final = 200
+_MOST: Final = 2**31 - 1
+"""Of a number whose field names no maximum; some vendors fail on what is larger."""
 
 
 def egress_policy() -> EgressPolicy:
@@ -139,6 +141,8 @@ def _check_value(field: CredentialField, value: Any, attr: str) -> None:
     if not isinstance(value, _TYPES[field.type]) or (isinstance(value, bool) and field.type != "boolean"):
         raise Invalid(f"{field.label} must be {_NAMED.get(field.type, f'a {field.type}')}.", attr=attr)
     checked: Any = value  # of the field's type now
+    if field.type in ("integer", "number"):
+        _check_range(field, checked, attr)
     if field.type == "mapping":
         _check_mapping(field, checked, attr)
     elif field.type == "list":
@@ -151,6 +155,14 @@ def _check_value(field: CredentialField, value: Any, attr: str) -> None:
             check_url(str(value), egress_policy())
         except UrlForbidden as error:
             raise Invalid(str(error), code="forbidden_url", attr=attr) from None
+
+
+def _check_range(field: CredentialField, value: float, attr: str) -> None:
+    if field.minimum is not None and value < field.minimum:
+        raise Invalid(f"{field.label} must be at least {field.minimum}.", code="min_value", attr=attr)
+    most = _MOST if field.maximum is None else field.maximum
+    if value > most:
+        raise Invalid(f"{field.label} must be at most {most:,}.", code="max_value", attr=attr)
 
 
 def _check_choice(field: CredentialField, value: Any, attr: str) -> None:

@@ -62,4 +62,5 @@ def _typed(field: CredentialField) -> dict[str, Any]:
         case "string" if field.multiline:
             return {"type": "string", "format": "multiline"}
         case _:
-            return {"type": field.type, **choices}
+            bounds = {"minimum": field.minimum, "maximum": field.maximum}
+            return {"type": field.type, **choices, **{name: bound for name, bound in bounds.items() if bound is not None}}

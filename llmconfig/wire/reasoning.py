@@ -33,6 +33,7 @@ OPTIONS: Final = (
         "thinking_budget",
         "Thinking budget (tokens)",
         type="integer",
+        minimum=0,
         help="In place of an effort. 0 switches thinking off where the model allows it.",
     ),
 )

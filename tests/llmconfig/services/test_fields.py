@@ -10,6 +10,7 @@ from django.utils import timezone
 from llmconfig.llm import CredentialField, Secret
 from llmconfig.models import ModelList
 from llmconfig.providers.azure_openai import AzureOpenAIProvider
+from llmconfig.providers.ollama import OllamaProvider
 from llmconfig.services import open_credentials, update_config
 from llmconfig.services.configs import check_new_config, create_config
 from llmconfig.services.facts import facts_of
@@ -64,6 +65,32 @@ def test_a_mapping_that_is_refused_names_the_place(deployments: object, attr: st
     with pytest.raises(Invalid) as caught:
         check_options(AzureOpenAIProvider, {"deployments": deployments})
     assert (caught.value.attr, caught.value.detail) == (f"options.deployments{attr}", says)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        ({"max_output_tokens": 0}, "min_value", "Longest answer (tokens) must be at least 1."),
+        ({"max_output_tokens": 10**30}, "max_value", "Longest answer (tokens) must be at most 2,147,483,647."),
+        ({"temperature": -0.1}, "min_value", "Temperature must be at least 0."),
+        ({"temperature": 10**400}, "max_value", "Temperature must be at most 2."),
+        ({"top_p": 1.01}, "max_value", "Top p must be at most 1."),
+        ({"num_ctx": -1}, "min_value", "Context window (tokens) must be at least 1."),
+    ],
+)
+def test_a_number_that_no_server_takes_is_refused_where_it_is_set(options: dict[str, Any], code: str, says: str) -> None:
+    """Otherwise every run of the config fails, and its test does not say so."""
+    with pytest.raises(Invalid) as caught:
+        check_options(OllamaProvider, options)
+    assert (caught.value.attr, caught.value.code, caught.value.detail) == (f"options.{next(iter(options))}", code, says)
+
+
+def test_the_ends_of_a_range_are_in_it_and_told() -> None:
+    check_options(OllamaProvider, {"temperature": 2, "top_p": 0, "max_output_tokens": 1})
+    schema = json_schema(OllamaProvider.options)["properties"]
+    assert (schema["temperature"]["minimum"], schema["temperature"]["maximum"]) == (0, 2)
+    assert schema["max_output_tokens"]["minimum"] == 1
+    assert "maximum" not in schema["max_output_tokens"]
 
 
 def test_the_schema_of_lists_and_mappings() -> None:

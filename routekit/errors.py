@@ -6,7 +6,6 @@ import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-import redis
 from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, JsonResponse
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 API: Final = "/api/"
-AWAY: Final = (OperationalError, InterfaceError, redis.ConnectionError, redis.TimeoutError)
 RETRY_AFTER_S: Final = 5
 
 
@@ -50,7 +48,9 @@ def too_large(limit: int) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 when what failed is the database or Valkey being away, which passes; otherwise 500."""
-    if isinstance(sys.exception(), AWAY):
+    import redis  # noqa: PLC0415  # loaded long since where Valkey can be what failed; commands start sooner
+
+    if isinstance(sys.exception(), (OperationalError, InterfaceError, redis.ConnectionError, redis.TimeoutError)):
         response = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "A part of routekit is away. Try again in a moment.")
         response["Retry-After"] = str(RETRY_AFTER_S)
         return response

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpResponse, JsonResponse
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from redis import Redis
 
 WORKERS: Final = "routekit:worker:*"  # one key a worker, which it renews before it expires
 RETRY_AFTER_S: Final = 5
@@ -49,14 +49,18 @@ def _database() -> bool:
 
 
 def _valkey_and_worker() -> tuple[bool, bool]:
+    from redis import RedisError  # noqa: PLC0415  # only who is asked for it loads it: commands start sooner
+
     client = _client(settings.REDIS_URL)
     try:
         client.ping()
         return True, any(True for _ in client.scan_iter(match=WORKERS, count=1000))
-    except redis.RedisError:
+    except RedisError:
         return False, False
 
 
 @cache
-def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_connect_timeout=ANSWER_WITHIN_S, socket_timeout=ANSWER_WITHIN_S)
+def _client(url: str) -> Redis:
+    from redis import Redis  # noqa: PLC0415
+
+    return Redis.from_url(url, socket_connect_timeout=ANSWER_WITHIN_S, socket_timeout=ANSWER_WITHIN_S)

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from tests.llmconfig.people import Person
 
 ROOT = Path(__file__).resolve().parents[2]
-SDKS = ("anthropic", "openai", "mcp", "google.genai", "aiohttp", "httpx2", "genai_prices")
+SLOW = ("anthropic", "openai", "mcp", "google.genai", "aiohttp", "httpx2", "genai_prices", "redis")
 CHECK = """
 import sys
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", "check"])
-print(*[name for name in {sdks!r} if name in sys.modules])
+print(*[name for name in {slow!r} if name in sys.modules])
 """
 
 
@@ -35,13 +35,13 @@ def check(tmp_path: Path) -> tuple[str, float]:
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     before = os.times()
     done = subprocess.run(
-        [sys.executable, "-c", CHECK.format(sdks=SDKS)], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", CHECK.format(slow=SLOW)], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     after = os.times()
     return done.stdout, after.children_user + after.children_system - before.children_user - before.children_system
 
 
-def test_check_takes_a_second_and_loads_no_sdk(tmp_path: Path) -> None:
+def test_check_takes_a_second_and_loads_nothing_that_is_slow_and_needed_later(tmp_path: Path) -> None:
     check(tmp_path)  # compiles
     found, seconds = min((check(tmp_path) for _ in range(3)), key=lambda each: each[1])
     assert found.splitlines()[-1] == ""

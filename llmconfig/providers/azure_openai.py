@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from llmconfig.llm import AuthenticationFailed, Capabilities, CredentialField, InvalidRequest, ModelInfo, ModelNotFound, Secret
+from llmconfig.llm import AuthenticationFailed, Capabilities, CredentialField, InvalidRequest, ModelInfo, ModelNotFound, Secret, Timeouts
+from llmconfig.net import EgressPolicy
 from llmconfig.providers.entra import AUTHORITY, EntraTokens
 from llmconfig.providers.sdk import SDKProvider
 from llmconfig.wire import openai_chat, openai_responses
@@ -163,8 +164,8 @@ class AzureOpenAIProvider(SDKProvider):
         known = Capabilities.from_dict(entry, beneath=cls.capabilities_of(behind))
         return ModelInfo(model, behind, entry.get("context_window"), entry.get("max_output_tokens"), known)
 
-    def __init__(self, credentials: Credentials, **how: Any) -> None:
-        super().__init__(credentials, **how)
+    def __init__(self, credentials: Credentials, *, egress: EgressPolicy = EgressPolicy(), timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  frozen values
+        super().__init__(credentials, egress=egress, timeouts=timeouts)
         options = self._options
         self._style = options.get("api_style", _V1)
         self._entra: EntraTokens | None = None
@@ -174,6 +175,7 @@ class AzureOpenAIProvider(SDKProvider):
                 tenant=options["tenant_id"],
                 client=options["client_id"],
                 secret=self._secrets.get("client_secret", Secret("")),
+                egress=egress,
                 authority=options.get("authority", ""),
             )
 

@@ -352,6 +352,10 @@ class TestEntra:
             (Failure(200, "<html>"), ProviderUnavailable),
             (Failure(200, {"access_token": "t"}), ProviderUnavailable),
             (Failure(200, {"access_token": 5, "expires_in": 9}), ProviderUnavailable),
+            (Failure(200, {"access_token": "t", "expires_in": -9}), ProviderUnavailable),
+            (Failure(200, {"access_token": "t\r\nx-other: 1", "expires_in": 9}), ProviderUnavailable),
+            (Failure(200, {"access_token": "t\u2028é", "expires_in": 9}), ProviderUnavailable),
+            (Failure(200, {"access_token": "t" * 20_000, "expires_in": 9}), ProviderUnavailable),
         ],
     )
     async def test_what_entra_may_answer(self, fake: FakeAzure, answer: Failure, expected: type[ProviderError]) -> None:
@@ -361,6 +365,28 @@ class TestEntra:
         await provider.aclose()
         assert type(error) is expected
         assert fake.calls == []
+
+    @pytest.mark.parametrize("lifetime", ["3599", 10**400], ids=["text", "endless"])
+    async def test_a_lifetime_as_a_text_or_beyond_all_bounds(self, fake: FakeAzure, lifetime: Any) -> None:
+        fake.expires_in = lifetime
+        provider = with_entra(fake)
+        for _ in range(2):
+            await collected(provider, ask())
+        await provider.aclose()
+        assert len(fake.exchanges) == 1
+
+    async def test_a_sign_in_that_is_not_there_is_named(self, fake: FakeAzure) -> None:
+        provider = with_entra(fake, authority="http://127.0.0.1:9")
+        error = await failure_of(collected(provider, ask()))
+        await provider.aclose()
+        assert error.detail == "routekit could not reach 127.0.0.1:9: connection refused."
+
+    async def test_the_secret_goes_nowhere_unencrypted(self, fake: FakeAzure) -> None:
+        provider = with_entra(fake, authority="http://sign-in.example.com")
+        error = await failure_of(collected(provider, ask()))
+        await provider.aclose()
+        assert type(error) is AuthenticationFailed
+        assert error.detail == "The sign-in address cannot be used. It must begin with https://."
 
     @pytest.mark.parametrize(
         ("authority", "cloud"),

@@ -398,7 +398,7 @@ class TestVertex:
 
     async def test_a_bug_of_ours_is_not_called_a_failure_of_theirs(self, fake: FakeGemini, monkeypatch: pytest.MonkeyPatch) -> None:
         provider = self.build(fake)
-        monkeypatch.setattr("llmconfig.providers.google_account.read_document", None)
+        monkeypatch.setattr("llmconfig.providers.access_tokens.read_document", None)
         with pytest.raises(TypeError):
             await provider.check()
         await provider.aclose()

@@ -25,21 +25,33 @@ ASKED_AGAIN_AFTER: Final = timedelta(minutes=15)
 """A list that could not be fetched, or whose worker was lost, is asked for again no sooner."""
 GONE_AFTER: Final = timedelta(days=30)
 """So long a model that its provider no longer lists is still offered, with a hint."""
+MAX_MODELS: Final = 5000
+"""Of one config. The longest list known has some hundreds; every look at the models of an organization reads all of them."""
+_MAX_LABEL: Final = 200
+_MAX_TOKENS: Final = 2**31 - 1
 _WORTH_ASKING: Final = frozenset({ConfigStatus.UNTESTED, ConfigStatus.VALID, ConfigStatus.QUOTA_EXHAUSTED})
 
 
 def model_entries(models: Sequence[ModelInfo]) -> list[dict[str, Any]]:
+    """In the provider's order, each once, as many as are kept. The last is one of them: where it was looked up by name, it stands there."""
+    found = list({each.id: each for each in models if len(each.id) <= MAX_MODEL_LENGTH}.values())
+    if len(found) > MAX_MODELS:
+        found[MAX_MODELS - 1 :] = found[-1:]
     return [
         {
             "id": each.id,
-            "label": each.label,
-            "context_window": each.context_window,
-            "max_output_tokens": each.max_output_tokens,
+            "label": each.label[:_MAX_LABEL],
+            "context_window": _tokens(each.context_window),
+            "max_output_tokens": _tokens(each.max_output_tokens),
             "capabilities": each.capabilities.as_dict() if each.capabilities else None,
         }
-        for each in models
-        if len(each.id) <= MAX_MODEL_LENGTH
+        for each in found
     ]
+
+
+def _tokens(said: int | None) -> int | None:
+    """Unknown where it is beyond reason."""
+    return said if said is not None and said <= _MAX_TOKENS else None
 
 
 def store_list(config: UserLLMConfig, models: Sequence[ModelInfo]) -> bool:
@@ -60,7 +72,8 @@ def store_list(config: UserLLMConfig, models: Sequence[ModelInfo]) -> bool:
 def _with_the_gone(entries: list[dict[str, Any]], before: Iterable[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
     listed = {entry["id"] for entry in entries}
     gone = ({"gone_since": now.isoformat()} | entry for entry in before if entry["id"] not in listed)
-    return entries + [entry for entry in gone if datetime.fromisoformat(entry["gone_since"]) > now - GONE_AFTER]
+    remembered = [entry for entry in gone if datetime.fromisoformat(entry["gone_since"]) > now - GONE_AFTER]
+    return (entries + remembered)[:MAX_MODELS]
 
 
 def ask_for_refresh(configs: Iterable[UserLLMConfig]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from llmconfig import services, tasks
-from llmconfig.llm import Secret
+from llmconfig.llm import ModelInfo, Secret
 from llmconfig.models import ModelList, UserLLMConfig
 from llmconfig.services import connection, model_lists
 
@@ -206,3 +206,27 @@ def test_nobody_elses_config(alice: Person, mallory: Person, vendor: FakeVendor)
     config = make(alice, vendor, shared=True)
     with pytest.raises(UserLLMConfig.DoesNotExist):
         services.refresh_models(caller=mallory.caller, id=config.pk)
+
+
+def test_an_endless_list_is_kept_up_to_a_bound_with_the_model_that_was_looked_up(alice: Person, vendor: FakeVendor) -> None:
+    config = make(alice, vendor)
+    for round in ("a", "b"):
+        listed = [ModelInfo(f"{round}-{number}", "x" * 10_000, 10**400) for number in range(2 * model_lists.MAX_MODELS)]
+        assert model_lists.store_list(config, [*listed, ModelInfo("named")])
+    [row] = ModelList.objects.filter(config=config)
+    ids = [entry["id"] for entry in row.entries]
+    assert len(set(ids)) == len(ids) == model_lists.MAX_MODELS
+    assert ids[0] == "b-0"
+    assert ids[-1] == "named"
+    assert row.entries[0]["label"] == "x" * 200
+    assert row.entries[0]["context_window"] is None
+
+
+def test_models_that_have_gone_leave_room_for_those_that_are_there(alice: Person, vendor: FakeVendor) -> None:
+    config = make(alice, vendor)
+    for round in range(3):
+        model_lists.store_list(config, [ModelInfo(f"{round}-{number}") for number in range(model_lists.MAX_MODELS // 2)])
+    [row] = ModelList.objects.filter(config=config)
+    assert len(row.entries) == model_lists.MAX_MODELS
+    assert row.entries[0]["id"] == "2-0"
+    assert sum("gone_since" in entry for entry in row.entries) == model_lists.MAX_MODELS // 2

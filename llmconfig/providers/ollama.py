@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from llmconfig.wire import ollama
 from llmconfig.wire.decoding import count, objects, optional_object, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from llmconfig.llm import Credentials, MediaKind, ModelRequest
     from llmconfig.providers.bodies import Document
@@ -32,11 +33,13 @@ if TYPE_CHECKING:
 DEFAULT_WINDOW: Final = 16_384
 """Tokens; about 2 GB of memory beside an 8B model. The smaller of this and what the model was trained for is asked for."""
 LOOKUPS_AT_ONCE: Final = 8
+MOST_LOOKUPS: Final = 500
 LOOKUPS_WITHIN_S: Final = 8.0
 LOOKUP_WITHIN_S: Final = 4.0
 REMEMBERED_S: Final = 300.0
 """How long a client goes by what it was told of a model; someone may make the model anew under the same name."""
 
+_SHOWN: Final = 40
 _WINDOW_SET: Final = re.compile(r"^num_ctx\s+(\d{1,9})\s*$", re.MULTILINE)
 _HOSTED: Final = frozenset(("ollama.com", "www.ollama.com"))
 _TOO_LONG: Final = "The context window of this config's models can be set in its options."
@@ -147,14 +150,15 @@ class OllamaProvider(PlainProvider):
         if not isinstance(page.get("models"), list):
             raise self._not_an_api()
         rows = {name: row for row in objects(page["models"]) if (name := text_of(row.get("model")) or text_of(row.get("name")))}
-        shown = await self._all_shown(rows)
-        return self._listed({"data": [{**row, **shown.get(name, {}), "id": name} for name, row in rows.items()]})
+        shown = await self._all_shown(dict(islice(rows.items(), MOST_LOOKUPS)))
+        told = [shown[name] if name in shown else self._model_info({**row, "id": name}) for name, row in rows.items()]
+        return [info for info in told if info is not None]
 
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:
         facts, details = _Facts.of(row), optional_object(row.get("details"))
         if not facts.chats:
             return None
-        size = ", ".join(filter(None, (text_of(details.get("parameter_size")), text_of(details.get("quantization_level")))))
+        size = ", ".join(filter(None, (text_of(details.get(name))[:_SHOWN] for name in ("parameter_size", "quantization_level"))))
         name: str = row["id"]
         return ModelInfo(name, f"{name} ({size})" if size else "", self._window(name, facts), capabilities=facts.as_capabilities())
 
@@ -172,18 +176,19 @@ class OllamaProvider(PlainProvider):
             return [*listed, info]
         raise missing
 
-    async def _all_shown(self, names: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
-        shown: dict[str, Mapping[str, Any]] = {}
+    async def _all_shown(self, rows: Mapping[str, Mapping[str, Any]]) -> Mapping[str, ModelInfo | None]:
+        """Of what a server shows (licence, template, tensors) nothing is kept but this; None for a model that cannot chat."""
+        shown: dict[str, ModelInfo | None] = {}
         places = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 
         async def look_up(name: str) -> None:
             async with places:
                 with contextlib.suppress(ProviderError):
-                    shown[name] = await self._show(name)
+                    shown[name] = self._model_info({**rows[name], **await self._show(name), "id": name})
 
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOKUPS_WITHIN_S), asyncio.TaskGroup() as lookups:
-                for name in names:
+                for name in rows:
                     lookups.create_task(look_up(name))
         return shown
 

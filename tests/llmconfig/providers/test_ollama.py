@@ -160,6 +160,20 @@ async def test_a_long_list_is_looked_up_a_few_at_a_time(fake: FakeOllama) -> Non
     assert 1 < fake.most_at_once <= subject.LOOKUPS_AT_ONCE
 
 
+async def test_of_a_list_beyond_reason_only_the_first_are_looked_up(fake: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "MOST_LOOKUPS", 5)
+    fake.models = [f"model-{number}" for number in range(60)]
+    listed = await listing(fake)
+    assert [info.id for info in listed] == fake.models
+    assert [info.capabilities is None for info in listed] == [False] * 5 + [True] * 55
+    assert len(fake.lookups) == 5
+
+
+async def test_a_size_is_a_word(fake: FakeOllama) -> None:
+    fake.shown["qwen3:8b"] = {"details": {"parameter_size": "8" * 1_000_000}}
+    assert len((await listing(fake))[0].label) < 100
+
+
 async def test_check_knows_a_name_without_its_tag(fake: FakeOllama) -> None:
     fake.aliases["llama3.2"] = "llama3.2:latest"
     fake.aliases["embed"] = "llama3.2:latest"

@@ -1,7 +1,8 @@
 """What a wire decodes a provider's stream into, and the accumulator that folds it to a message.
 
 `index` keys one block of the answer (a text, a thinking block, a tool call); blocks keep the order in which they were first seen.
-Tool arguments arrive as text pieces and are parsed once, at the end.
+Tool arguments arrive as text pieces and are parsed once, at the end. An answer has a bound: whoever sends one without end takes no more
+of our memory than that.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import json
 import re
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
+from llmconfig.llm.errors import StreamInterrupted
 from llmconfig.llm.messages import FinishReason, Message, Part, ProviderData, Text, Thinking, ToolCall
 from llmconfig.llm.usage import Usage
 
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
     from llmconfig.llm.limits import RateLimits
 
+MAX_ANSWER: Final = 8 * 1024 * 1024
+"""Characters of one answer, its thinking, arguments and provider data counted in: ten times what the most talkative model can say."""
+_LEAST_PIECE: Final = 16
+_EACH_BLOCK: Final = 1024
+"""As how many characters a short piece counts, and a block by itself: they take memory though they say little."""
 _CUTTING = frozenset({FinishReason.LENGTH, FinishReason.CONTENT_FILTER, FinishReason.REFUSAL})
 _NO_DATA: Mapping[str, Any] = {}
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
@@ -97,20 +104,24 @@ class Accumulator:
     new_id: makes the neutral tool-call ids. provider and model tag the provider data.
     """
 
-    __slots__ = ("_blocks", "_model", "_new_id", "_provider", "finish", "limits", "usage")
+    __slots__ = ("_blocks", "_model", "_new_id", "_provider", "_room", "finish", "limits", "usage")
 
     def __init__(self, *, provider: str, model: str, new_id: Callable[[], str]) -> None:
         self._provider, self._model, self._new_id = provider, model, new_id
         self._blocks: dict[int, _Block] = {}
+        self._room = MAX_ANSWER
         self.usage = Usage()
         self.finish: Finished | None = None
         self.limits: RateLimits | None = None
 
     def add(self, event: StreamEvent) -> None:
+        """Raises `StreamInterrupted` for what is beyond MAX_ANSWER; it is not taken."""
         match event:
             case TextDelta(index, text):
+                self._take(len(text))
                 self._block(index, "text").pieces.append(text)
             case ThinkingDelta(index, text):
+                self._take(len(text))
                 self._block(index, "thinking").pieces.append(text)
             case ToolCallDelta():
                 block = self._block(event.index, "tool_call")
@@ -118,8 +129,10 @@ class Accumulator:
                 if event.raw_id:
                     block.data["id"] = event.raw_id
                 if event.arguments:
+                    self._take(len(event.arguments))
                     block.pieces.append(event.arguments)
             case BlockData(index, kind, data):
+                self._take(len(repr(data)))
                 self._block(index, kind).data.update(data)
             case UsageReported(usage):
                 self.usage = self.usage.updated(usage)
@@ -144,8 +157,14 @@ class Accumulator:
     def _block(self, index: int, kind: str) -> _Block:
         block = self._blocks.get(index)
         if block is None:
+            self._take(_EACH_BLOCK)
             block = self._blocks[index] = _Block(kind)
         return block
+
+    def _take(self, size: int) -> None:
+        self._room -= size if size > _LEAST_PIECE else _LEAST_PIECE
+        if self._room < 0:
+            raise StreamInterrupted(f"The answer did not end: it was cut after {MAX_ANSWER:,} characters.")
 
     def _part(self, block: _Block, *, cut: bool) -> Part | None:
         data = ProviderData(self._provider, self._model, block.data) if block.data else None

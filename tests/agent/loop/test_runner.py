@@ -257,3 +257,13 @@ async def test_a_taken_over_step_is_announced_with_where_its_deltas_begin() -> N
     journal = ListJournal()
     await runner(ScriptedProvider(HELLO), journal=journal, resumed=True, first_step=2, discard_after=9).run()
     assert journal.events[1] == ("step.restarted", {"index": 2, "discard_after": 9})
+
+
+async def test_an_answer_without_end_is_cut_and_what_was_told_of_it_is_what_is_kept() -> None:
+    journal = ListJournal()
+    await runner(ScriptedProvider([TextDelta(0, "x" * 1_000_000)] * 20 + [STOP]), journal=journal).run()
+    (settled,) = journal.of(EndAttempt)
+    assert (settled.status, settled.error_kind) == ("failed", "stream_interrupted")
+    assert settled.message.text == "".join(data["text"] for type, data in journal.events if type == "text.delta")
+    (ended,) = journal.of(EndRun)
+    assert (ended.status, ended.error_kind) == ("failed", "stream_interrupted")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from llmconfig.llm import (
     Message,
     ProviderData,
     StreamEvent,
+    StreamInterrupted,
     Text,
     TextDelta,
     Thinking,
@@ -26,6 +28,10 @@ from llmconfig.llm import (
     UsageReported,
     parse_arguments,
 )
+from llmconfig.llm.events import MAX_ANSWER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def folded(*events: StreamEvent) -> Accumulator:
@@ -144,3 +150,24 @@ def test_each_block_holds_exactly_its_own_pieces(pieces: list[tuple[int, str]]) 
     got = folded(*(TextDelta(index, text) for index, text in pieces)).message()
     texts = {index: "".join(text for other, text in pieces if other == index) for index, _ in pieces}
     assert [part.text for part in got.parts] == [text for text in texts.values() if text]
+
+
+@pytest.mark.parametrize(
+    ("events", "taken"),
+    [
+        (itertools.repeat(TextDelta(0, "x" * 100_000)), 83),
+        (itertools.repeat(ThinkingDelta(0, "x" * 100_000)), 83),
+        (itertools.repeat(ToolCallDelta(0, "f", "x" * 100_000)), 83),
+        (itertools.repeat(BlockData(0, "thinking", {"signature": "x" * 100_000})), 83),
+        (itertools.repeat(TextDelta(0, "ab")), 524_224),
+        ((ToolCallDelta(index, "f") for index in itertools.count()), 8_192),
+    ],
+    ids=["text", "thinking", "arguments", "data", "tiny pieces", "calls"],
+)
+def test_an_answer_without_end_is_cut(events: Iterator[StreamEvent], taken: int) -> None:
+    fold = Accumulator(provider="p", model="m", new_id=lambda: "id")
+    for event in itertools.islice(events, taken):
+        fold.add(event)
+    with pytest.raises(StreamInterrupted, match=r"cut after 8,388,608 characters"):
+        fold.add(next(events))
+    assert len(fold.message(complete=False).text) <= MAX_ANSWER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from agent.models import Attachment
 from agent.services.uploads import Received, receive_file
-from llmconfig.tenancy.errors import Conflict, Invalid, NotFound
+from llmconfig.tenancy.errors import Conflict, Invalid, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from agent.models import Conversation
     from llmconfig.tenancy.caller import Caller
 
+logger = logging.getLogger(__name__)
 _SWEPT_AT_ONCE = 500
 
 
@@ -32,7 +34,7 @@ def attachments_for(caller: Caller) -> QuerySet[Attachment]:
 
 
 def create_attachment(*, caller: Caller, file: File[bytes], name: str = "") -> Attachment:
-    """Raises Invalid, TooLarge, Conflict (`storage_full`)."""
+    """Raises Invalid, TooLarge, Conflict (`storage_full`), Unavailable."""
     received = receive_file(file, organization_id=caller.organization.pk, owner_id=caller.user.pk, name=name)
     try:
         return keep_file(received)
@@ -119,8 +121,11 @@ def sweep_attachments() -> int:
 
 
 def open_content(attachment: Attachment) -> Any:
-    """Its bytes, as a file to read and close. Raises NotFound where the storage has lost them."""
+    """Its bytes, as a file to read and close. Raises NotFound where the storage has lost them, Unavailable where it fails."""
     try:
         return storages["attachments"].open(attachment.path, "rb")
     except FileNotFoundError:
         raise NotFound("The bytes of this file are gone from the storage.", code="content_gone") from None
+    except Exception:
+        logger.exception("Attachment %s cannot be opened", attachment.pk)
+        raise Unavailable("The storage of files does not answer. Try again later.", retry_after=60) from None

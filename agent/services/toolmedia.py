@@ -15,7 +15,7 @@ from agent.services.attachments import keep_file, use_attachments
 from agent.services.units import release_connection
 from agent.services.uploads import Received, receive_file
 from llmconfig.llm import Media, Text, ToolResult
-from llmconfig.tenancy.errors import ServiceError
+from llmconfig.tenancy.errors import ServiceError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,8 @@ def _receive(part: Media, organization_id: UUID, owner_id: UUID) -> Received | s
     """Or why not."""
     try:
         received = receive_file(ContentFile(part.data), organization_id=organization_id, owner_id=owner_id, name=part.name)
+    except Unavailable:
+        return "it could not be stored"
     except ServiceError as refused:
         return refused.detail
     except Exception:

@@ -7,6 +7,7 @@ whose row never came is discarded by who received it.
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,13 +20,14 @@ from django.utils import timezone
 from agent.media import Damaged, Sniffed, Unknown, dimensions, is_text, sniff
 from agent.models import Attachment
 from agent.models.attachment import discard_file
-from llmconfig.tenancy.errors import Conflict, Invalid, TooLarge
+from llmconfig.tenancy.errors import Conflict, Invalid, TooLarge, Unavailable
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from django.core.files import File
 
+logger = logging.getLogger(__name__)
 NAME_LENGTH = 200
 _KINDS = {"image": "an image", "document": "a document", "audio": "a sound", "video": "a video", "text": "a text file"}
 
@@ -49,7 +51,10 @@ class Received:
 
 
 def receive_file(file: File[bytes], *, organization_id: UUID, owner_id: UUID, name: str = "") -> Received:
-    """Look at a file and write it to the storage. Not inside a transaction. Raises Invalid, TooLarge, Conflict (`storage_full`)."""
+    """Look at a file and write it to the storage. Not inside a transaction.
+
+    Raises Invalid, TooLarge, Conflict (`storage_full`), and Unavailable when the storage fails.
+    """
     sniffed, pixels = examine(file, name)
     digest = hashlib.sha256()
     for chunk in file.chunks():
@@ -62,9 +67,19 @@ def receive_file(file: File[bytes], *, organization_id: UUID, owner_id: UUID, na
 
 def _write(file: File[bytes], organization_id: UUID) -> str:
     _check_quota(organization_id, file.size)
+    return _save(f"{organization_id}/{uuid.uuid4().hex}", file)
+
+
+def _save(path: str, file: File[bytes]) -> str:
+    """Where it then lies. Raises Unavailable, whatever the storage's client raised: a full disk leaves half of a file, which goes."""
     file.seek(0)
-    path: str = storages["attachments"].save(f"{organization_id}/{uuid.uuid4().hex}", file)
-    return path
+    try:
+        saved: str = storages["attachments"].save(path, file)
+    except Exception:
+        logger.exception("A file of %d bytes could not be written to the storage", file.size)
+        discard_file(path)
+        raise Unavailable("The file could not be stored: the storage of files is full or away. Try again later.", retry_after=60) from None
+    return saved
 
 
 def _is_kept(file: File[bytes], organization_id: UUID, owner_id: UUID, sha256: str) -> bool:
@@ -74,8 +89,7 @@ def _is_kept(file: File[bytes], organization_id: UUID, owner_id: UUID, sha256: s
         return False
     path, storage = known.values_list("path", flat=True).first(), storages["attachments"]
     if path and not storage.exists(path):
-        file.seek(0)
-        storage.save(path, file)
+        _save(path, file)
     return path is not None
 
 

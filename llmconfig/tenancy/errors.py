@@ -7,7 +7,7 @@ ServiceError
 ├── NotFound          not there, or not the caller's to see (404)
 ├── Conflict          the state of things does not allow it now (409)
 ├── TooLarge          more bytes than are taken (413)
-└── Unavailable       Valkey or the database is away; `retry_after` in seconds (503)
+└── Unavailable       Valkey, the database or a storage is away; `retry_after` in seconds (503)
 """
 
 from __future__ import annotations

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -314,3 +316,30 @@ def test_they_come_newest_first_in_pages_at_one_cost(client: APIClient, django_a
         page = client.get(page["next"]).json()
         seen += [row["id"] for row in page["results"]]
     assert seen == made[::-1]
+
+
+def test_a_storage_that_is_full_or_closed_is_told_as_such_and_leaves_nothing_behind(
+    client: APIClient, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fills up takes the beginning of a file."""
+    storage = storages["attachments"]
+
+    def fills_up(name: str, content: Any) -> str:
+        Path(storage.path(name)).parent.mkdir(parents=True, exist_ok=True)
+        Path(storage.path(name)).write_bytes(content.read(10))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "_save", fills_up)
+        response = upload(client, files.png(), key="once")
+    assert error(response) == (503, "unavailable", None)
+    assert int(response["Retry-After"]) > 0
+    assert not Attachment.objects.exists()
+    assert list(Path(storage.path(str(alice.organization.pk))).iterdir()) == []
+    assert upload(client, files.png(), key="once").status_code == 201
+
+
+def test_bytes_that_cannot_be_read_now_are_not_gone(client: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    uploaded = upload(client, files.png()).json()
+    monkeypatch.setattr(storages["attachments"], "_open", Mock(side_effect=PermissionError))
+    assert error(client.get(uploaded["url"])) == (503, "unavailable", None)

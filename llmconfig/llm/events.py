@@ -18,7 +18,7 @@ from llmconfig.llm.messages import FinishReason, Message, Part, ProviderData, Te
 from llmconfig.llm.usage import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from llmconfig.llm.limits import RateLimits
 
@@ -27,6 +27,8 @@ MAX_ANSWER: Final = 8 * 1024 * 1024
 _LEAST_PIECE: Final = 16
 _EACH_BLOCK: Final = 1024
 """As how many characters a short piece counts, and a block by itself: they take memory though they say little."""
+MAX_DEPTH: Final = 100
+"""How deep the arguments of a call may be nested: what could hardly be parsed could not be sent again with every later request."""
 _CUTTING = frozenset({FinishReason.LENGTH, FinishReason.CONTENT_FILTER, FinishReason.REFUSAL})
 _NO_DATA: Mapping[str, Any] = {}
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
@@ -182,17 +184,38 @@ class Accumulator:
 
 
 def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
-    """Arguments of a finished call: (object, None), or ({}, the raw text) when it is not a JSON object. Empty text is `{}`."""
+    """Arguments of a finished call: (object, None), or ({}, the raw text) when it is no JSON object, or too deep. Empty text is `{}`."""
     if not text.strip():
         return _NO_DATA, None
     try:
         value: object = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         return _NO_DATA, text
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or _is_too_deep(text, cast("object", value)):
         return _NO_DATA, text
     arguments = cast("Mapping[str, Any]", value)
     return (cast("Mapping[str, Any]", _storable(arguments)) if _ESCAPED.search(text) else arguments), None
+
+
+def _is_too_deep(text: str, value: object) -> bool:
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return False
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return False
+    return any(isinstance(each, (dict, list)) for each in level)
+
+
+def _inside(value: object) -> Iterable[object]:
+    match value:
+        case dict():
+            return cast("dict[str, object]", value).values()
+        case list():
+            return cast("list[object]", value)
+        case _:
+            return ()
 
 
 def _finite(text: str) -> float:

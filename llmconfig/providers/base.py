@@ -31,7 +31,7 @@ from llmconfig.llm import (
 )
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.bodies import Document, is_a, read_document, stream_or_document
-from llmconfig.providers.failures import describe, key_problem, scrubbed
+from llmconfig.providers.failures import describe, key_problem, scrubbed, without
 from llmconfig.providers.patience import Patience
 from llmconfig.wire.decoding import count, objects, text_of
 from llmconfig.wire.errors import error_event
@@ -271,7 +271,7 @@ class StreamingProvider(Provider):
         """The kernel's error for whatever the SDK, the transport or the decoder raised; None for a bug of ours."""
         answer = self._refusal(error)
         if answer is not None:
-            body = answer.content if answer.is_stream_consumed else b""
+            body = without(self._secrets.values(), answer.content) if answer.is_stream_consumed else b""
             mapped: ProviderError | None = self.codec.error_from(answer.status_code, body, answer.headers, label=self.label)
         else:
             mapped = describe(error, host=self._host, label=self.label, streaming=streaming)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from llmconfig.llm import AuthenticationFailed, ProviderError, ProviderTimeout, ProviderUnavailable, StreamInterrupted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from llmconfig.llm import Secret
 
 _SHORTEST_TELLING_KEY: Final = 6
@@ -48,6 +53,18 @@ def key_problem(key: Secret, label: str) -> AuthenticationFailed | None:
     if all("!" <= character <= "~" for character in text):
         return None
     return AuthenticationFailed(f"This is not a key of {label}: it contains spaces or characters that no key has.")
+
+
+def without(secrets: Iterable[Secret], body: bytes) -> bytes:
+    """The body of a refusal with the secrets masked, raw, as JSON or a URL writes them and in base64: before it is judged by patterns,
+    which may take a part of one and leave the rest.
+    """
+    for secret in secrets:
+        text = secret.reveal()
+        if len(text) >= _SHORTEST_TELLING_KEY:
+            for written in (text, json.dumps(text)[1:-1], quote(text, safe=""), base64.b64encode(text.encode()).decode()):
+                body = body.replace(written.encode(), str(secret).encode())
+    return body
 
 
 def scrubbed(error: ProviderError, *secrets: Secret) -> ProviderError:

@@ -19,12 +19,12 @@ _KEY: Final = "[key]"
 _SECRETS: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(r"(?i)\bbearer\s+[^\s\"',;]+"),
     re.compile(r"(?i)\bbasic\s+[A-Z0-9+/]{12,}={0,2}"),
-    re.compile(r"(?i)\b(?:sk|pk|rk|gsk|xai|hf|nvapi|pplx|csk|fw|r8)[-_][\w*.\-]{4,}"),
+    re.compile(r"(?i)\b(?:sk|pk|rk|gsk|xai|hf|nvapi|pplx|csk|fw|r8)[-_][\w*.~+/=%\\\-]{4,}"),
     re.compile(r"\bAIza[\w\-]{8,}"),
     re.compile(r"\b(?:ya29|AQ)\.[\w\-.]{8,}"),  # Google's access tokens and newer keys
     re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[\w+/=\s\\]*(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?"),
     re.compile(r"\beyJ[\w\-]{8,}(?:\.[\w\-]+)*"),
-    re.compile(r"(?<![A-Za-z0-9+/_])(?=[A-Za-z+/_]*[0-9])(?=[0-9+/_]*[A-Za-z])[A-Za-z0-9+/_]{32,}={0,2}"),
+    re.compile(r"(?<![A-Za-z0-9+/_])(?=[A-Za-z+/_]*[0-9])(?=[0-9+/_]*[A-Za-z])[A-Za-z0-9+/_]{32,}[\w*.~+/=%\\\-]*"),
 )
 _LABELLED: Final = re.compile(
     r"(?i)((?:api[ _-]?key|access[ _-]?token|(?:\b|(?:refresh|id|auth|session)_)token(?==)|authorization|password|secret|[?&]key)"

@@ -102,6 +102,11 @@ def test_keys_never_come_through(said: str, key: str) -> None:
     assert key[:12] not in clean("x " * 245 + key)
 
 
+@pytest.mark.parametrize("key", ["sk-team/ab+cd=ef~gh.end9", "0123456789abcdef0123456789abcdef-wxyz.end9", r"sk-ab\\/cd%2Fend9"])
+def test_nothing_is_left_of_a_key_behind_an_odd_character(key: str) -> None:
+    assert clean(f"bad key {key} here") == "bad key [key] here"
+
+
 @pytest.mark.parametrize(
     ("said", "secret"),
     [

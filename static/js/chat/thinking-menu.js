@@ -28,7 +28,9 @@ export function createThinkingMenu({ onChoose }) {
     show(target, reasoning) {
       const model = target?.model ? modelOf(target.model) : defaultModel();
       menu.hidden = !model?.capabilities?.thinking && !reasoning;
-      $("#thinking-choice").textContent = nameOf(reasoning);
+      const choice = $("#thinking-choice");
+      choice.textContent = nameOf(reasoning);
+      choice.classList.toggle("desk", !reasoning); // a phone has no room for what goes without saying
       const value = reasoning ? reasoning.effort : "";
       for (const input of inputs) input.checked = input.value === value;
     },

@@ -17,31 +17,43 @@ ProviderError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from math import ceil
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from llmconfig.llm.limits import RateLimits
+
+_MOMENT_S: Final = 90.0
+_HOURS_FROM_MIN: Final = 120
 
 
 class ProviderError(Exception):
     """detail: what happened, for people, free of credentials. status: HTTP status, or None where none came.
 
-    retry_after: seconds. limits: what the answer's headers said is left.
+    retry_after: seconds. limits: what the answer's headers said is left. advice: what to do next, where the cause asks for
+    something else than its kind does.
     """
 
     kind: ClassVar[str] = "provider_error"
-    advice: ClassVar[str] = "Try again, or choose another model."
+    advice: str = "Try again, or choose another model."
     retryable: ClassVar[bool] = False
 
     def __init__(
-        self, detail: str, *, status: int | None = None, retry_after: float | None = None, limits: RateLimits | None = None
+        self,
+        detail: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        limits: RateLimits | None = None,
+        advice: str = "",
     ) -> None:
         super().__init__(detail)
         self.detail, self.status, self.retry_after, self.limits = detail, status, retry_after, limits
+        self.advice = advice or type(self).advice
 
     def reworded(self, detail: str) -> ProviderError:
         """The same error with other words."""
-        return type(self)(detail, status=self.status, retry_after=self.retry_after, limits=self.limits)
+        return type(self)(detail, status=self.status, retry_after=self.retry_after, limits=self.limits, advice=self.advice)
 
     @property
     def message(self) -> str:
@@ -83,6 +95,15 @@ class RateLimited(ProviderError):
     kind = "rate_limited"
     advice = "Wait a moment and try again."
     retryable = True
+
+    @property
+    def message(self) -> str:
+        """A wait that is no moment is named."""
+        if self.retry_after is None or self.retry_after < _MOMENT_S:
+            return super().message
+        minutes = ceil(self.retry_after / 60)
+        wait = f"{minutes} minutes" if minutes < _HOURS_FROM_MIN else f"{ceil(minutes / 60)} hours"
+        return f"{self.detail} It asks to wait {wait}: try again then, or choose another model."
 
 
 class QuotaExhausted(ProviderError):

@@ -233,7 +233,7 @@ class AzureOpenAIProvider(SDKProvider):
         listed = await self.list_models()
         tried = model or next((info.id for info in listed), "")
         if not tried:
-            raise InvalidRequest("Azure OpenAI lists no deployments. Name one as the model, or under Deployments, to test it.")
+            raise InvalidRequest("Azure OpenAI lists no deployments.", advice="Name one as the model, or under Deployments, to test it.")
         try:
             found = await self._try_out(tried, max_output_tokens=_TRIAL_TOKENS)
         except ModelNotFound as error:

@@ -94,7 +94,8 @@ class ChatProvider(SDKProvider):
         else:
             return await self._including(model, listed)
         if not model:
-            raise InvalidRequest(f"{self._host} has no list of models at this base URL, which often ends in /v1. Name a model to test it.")
+            detail = f"{self._host} has no list of models at this base URL, which often ends in /v1."
+            raise InvalidRequest(detail, advice="Name a model to test it.")
         return [await self._try_out(model)]
 
     def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:

@@ -20,6 +20,21 @@ def test_every_error_says_what_happened_and_what_to_do(error: type[ProviderError
     assert str(raised) == raised.detail
     assert raised.status == 400
     assert raised.retry_after is None
+    assert error("No.", advice="Ask elsewhere.").reworded("Not so.").message == "Not so. Ask elsewhere."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [
+        (None, "Wait a moment and try again."),
+        (30, "Wait a moment and try again."),
+        (90, "It asks to wait 2 minutes: try again then, or choose another model."),
+        (900, "It asks to wait 15 minutes: try again then, or choose another model."),
+        (86_000, "It asks to wait 24 hours: try again then, or choose another model."),
+    ],
+)
+def test_a_wait_that_is_no_moment_is_named(seconds: float | None, says: str) -> None:
+    assert RateLimited("Slow down (429).", retry_after=seconds).message == f"Slow down (429). {says}"
 
 
 def test_kinds_are_unique_and_the_tree_is_drawn_in_full() -> None:

@@ -115,7 +115,7 @@ class TestAzureOpenAI(ProviderContract):
         error = await failure_of(provider.check())
         await provider.aclose()
         assert type(error) is InvalidRequest
-        assert "Name one" in error.detail
+        assert "Name one" in error.message
 
     async def test_odd_rows_of_a_list_of_models(self, fake: FakeVendor) -> None:
         provider = made(fake, deployments={"a": 5, "b": {}, "c": {"model": None, "inputs": "image"}, "d": "gpt-4o"})

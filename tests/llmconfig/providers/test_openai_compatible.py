@@ -66,7 +66,7 @@ class TestOpenAICompatible(ProviderContract):
     async def test_a_server_without_a_list_and_no_model_named(self, listless: FakeVendor, provider: StreamingProvider) -> None:
         error = await failure_of(provider.check())
         assert type(error) is InvalidRequest
-        assert "often ends in /v1. Name a model" in error.detail
+        assert "often ends in /v1. Name a model" in error.message
 
     async def test_a_web_page_is_not_an_api(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         error = await failure_of(page(provider).list_models())

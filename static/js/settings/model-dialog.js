@@ -57,7 +57,7 @@ export function createModelDialog({ onSaved }) {
 
   function fill({ config, model, own }) {
     $("#model-dialog-h").textContent = model ? `Price and facts of ${model.model}` : `Add a model to ${config.name}`;
-    $("#model-form-text").textContent = model ? "What you leave empty stays as the provider and the price list have it." : "It then stands in everybody’s list of models who uses this provider.";
+    $("#model-form-text").textContent = model ? "What you leave empty stays as the provider and the price list have it." : "Everybody who uses this provider then sees it among its models.";
     $("#mf-model").value = model?.model ?? "";
     $("#mf-named").hidden = Boolean(model);
     $("#mf-label").value = own?.label ?? "";

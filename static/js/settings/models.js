@@ -52,6 +52,13 @@ function takesCell({ capabilities }) {
   return h("td", { dataset: { label: "Takes" } }, ["text", ...inputs].join(", "), skills.length > 0 && h("div", { class: "tiny muted" }, skills.join(", ")));
 }
 
+/** Where a list comes from, and when. */
+function origin(at, isDemo, namedUnder) {
+  if (isDemo) return "Built in.";
+  if (namedUnder) return `As named under ${namedUnder}; the provider lists none.`;
+  return at ? `Listed by the provider ${ago(at)}.` : "Not fetched yet.";
+}
+
 /** One config's card. `actions`: refreshed() and, for admins, edit(config, model). The disclosure stays as the reader left it. */
 function listView(actions) {
   let config = null;
@@ -90,32 +97,32 @@ function listView(actions) {
   }
 
   function row(model) {
-    const change = actions.edit && button(model.custom ? "Change" : "Set price", { class: "small quiet", "aria-label": `Price and facts of ${model.model}`, on: { click: () => actions.edit(config, model) } });
+    const change = actions.edit && button(model.custom ? "Change" : "Set price", { class: "small quiet", "aria-label": model.custom ? `Change ${model.model}` : `Set price of ${model.model}`, dataset: { model: model.model }, on: { click: () => actions.edit(config, model) } });
     const search = `${model.model} ${model.label}`.toLowerCase();
     return h("tr", { dataset: { search } }, nameCell(model, config), sizeCell(model), priceCell(model), takesCell(model), change && h("td", { class: "line" }, change));
   }
 
   /** Rows are built anew, so the focus is put back on the same model's button. */
   function fill() {
-    const label = body.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+    const focused = body.contains(document.activeElement) ? document.activeElement.dataset.model : undefined;
     body.replaceChildren(...models.map(row));
     table.hidden = models.length === 0;
     search.hidden = models.length < FILTER_FROM;
     narrow();
-    if (label) body.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus();
+    if (focused !== undefined) body.querySelector(`[data-model="${CSS.escape(focused)}"]`)?.focus();
   }
 
   return {
     node,
-    show(next, rows, isDemo) {
+    show(next, rows, isDemo, namedUnder) {
       [config, models] = [next, rows];
       const at = rows.find((model) => model.fetched_at)?.fetched_at;
       mark.replaceChildren(providerMark(next.provider_type, true));
       title.replaceChildren(next.name, ...(isDemo ? [" ", demoBadge()] : []));
       sum.textContent = counted(rows.length);
-      fetched.textContent = at ? `Listed by the provider ${ago(at)}.` : isDemo ? "Built in." : "Not fetched yet.";
+      fetched.textContent = origin(at, isDemo, namedUnder);
       filter.setAttribute("aria-label", `Find a model of ${next.name}`);
-      refresh.setAttribute("aria-label", `Fetch the models of ${next.name} again`);
+      refresh.setAttribute("aria-label", `Fetch again the models of ${next.name}`);
       refresh.hidden = isDemo;
       add?.setAttribute("aria-label", `Add a model to ${next.name}`);
       if (node.open) fill();
@@ -124,7 +131,7 @@ function listView(actions) {
 }
 
 /** The section. `show` takes the enabled configs and all rows of /api/models. */
-export function createModelLists(section, { isDemo, ...actions }) {
+export function createModelLists(section, { isDemo, namedUnder, ...actions }) {
   const place = section.querySelector("#model-lists");
   const views = new Map();
 
@@ -140,7 +147,7 @@ export function createModelLists(section, { isDemo, ...actions }) {
       for (const config of kept) {
         if (!views.has(config.id)) views.set(config.id, listView(actions));
         const view = views.get(config.id);
-        view.show(config, models.filter((model) => model.config === config.id), isDemo(config));
+        view.show(config, models.filter((model) => model.config === config.id), isDemo(config), namedUnder(config));
         if (view.node.parentNode !== place) place.append(view.node);
       }
       section.hidden = kept.length === 0;

@@ -6,7 +6,7 @@ import { clearErrors, showErrors } from "./field-errors.js";
 import { createModelField } from "./model-field.js";
 import { fillProviders } from "./provider-select.js";
 import { schemaFields } from "./schema-fields.js";
-import { asking, resultNote } from "./test-result.js";
+import { asking, namedUnder, resultNote } from "./test-result.js";
 
 const OWN_INPUTS = ["api_key", "base_url", "name", "model"];
 const KEY_HINT = "Sealed when saved. Only its last four characters are ever shown again.";
@@ -72,16 +72,22 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
     $("#key-hint").textContent = editing?.api_key_hint ? "Leave it empty to keep the stored key." : [help, KEY_HINT].filter(Boolean).join(" ");
     base.value = editing ? (editing.base_url ?? "") : (defaultBase ?? "");
     baseField.querySelector("label").textContent = asks?.properties?.base_url?.title ?? "Base URL";
-    base.placeholder = asks?.properties?.base_url?.description ?? "";
-    $("#base-hint").textContent = editing ? "Naming another host clears the key." : "Naming another host later clears the key.";
+    const moved = editing ? "Naming another host clears the key." : "Naming another host later clears the key.";
+    $("#base-hint").textContent = [asks?.properties?.base_url?.description, moved].filter(Boolean).join(" ");
     $("#fetch-models").setAttribute("aria-label", `Fetch models from ${label} again`);
     form.dataset.provider = slug;
     showSchemaFields();
     const known = editing ? listedModels(editing.id) : [];
-    const text = known.length ? `${known.length} ${known.length === 1 ? "model" : "models"}, as listed at the last test.` : `${label} lists its models when you test the connection.`;
+    const untested = namedUnder(kind()) ? `${label} lists no models: name one here, or under ${namedUnder(kind())}.` : `${label} lists its models when you test the connection.`;
+    const text = known.length ? listed(known.length, "as listed at the last test") : untested;
     modelField.show(known, editing?.model ?? "", text);
     result.replaceChildren();
     clearErrors(form);
+  }
+
+  function listed(count, when) {
+    const under = namedUnder(kind());
+    return `${count} ${count === 1 ? "model" : "models"}, ${under ? `as named under ${under}` : when}.`;
   }
 
   function body() {
@@ -134,11 +140,11 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
     result.replaceChildren(asking(label, request.base_url ?? base.value));
     try {
       const answer = await post("user/llm-config/test", request);
-      result.replaceChildren(resultNote(label, answer, extra));
+      result.replaceChildren(resultNote(kind(), answer, extra));
       if (!answer.ok) return;
-      const listed = answer.models.map((model) => (typeof model === "string" ? { id: model, label: "" } : model));
-      const chosen = modelField.value || (listed[0]?.id ?? "");
-      modelField.show(listed, chosen, `${listed.length} ${listed.length === 1 ? "model" : "models"}, listed by ${label} just now.`);
+      const found = answer.models.map((model) => (typeof model === "string" ? { id: model, label: "" } : model));
+      const chosen = modelField.value || (found[0]?.id ?? "");
+      modelField.show(found, chosen, listed(found.length, `listed by ${label} just now`));
     } catch (error) {
       fail(error);
     }

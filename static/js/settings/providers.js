@@ -9,7 +9,7 @@ import { createModelDialog } from "./model-dialog.js";
 import { createModelLists } from "./models.js";
 import { createProviderForm } from "./provider-form.js";
 import { providerRow } from "./provider-list.js";
-import { asking, resultNote } from "./test-result.js";
+import { asking, namedUnder, resultNote } from "./test-result.js";
 
 const PATH = "user/llm-config";
 
@@ -26,6 +26,7 @@ const actions = { test, edit, rotate, toggle, discard };
 const again = () => reload().catch((error) => toastError("The providers could not be read again", error));
 const modelLists = createModelLists($("#models"), {
   isDemo: (config) => Boolean(kindOf(config)?.is_demo),
+  namedUnder: (config) => namedUnder(kindOf(config)),
   refreshed: again,
   edit: createModelDialog({ onSaved: again }),
 });
@@ -64,7 +65,7 @@ async function test(config) {
   show();
   try {
     const answer = await post(`${PATH}/test`, { id: config.id });
-    results.set(config.id, () => resultNote(labelOf(config), answer));
+    results.set(config.id, () => resultNote(kindOf(config) ?? { label: config.provider_type }, answer));
   } catch (error) {
     results.set(config.id, () => note("bad", "circle-alert", error.message));
   }

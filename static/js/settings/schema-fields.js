@@ -17,23 +17,23 @@ function selectOf(properties, choices, value) {
   return select;
 }
 
-/** A list of choices: left to the provider, or these and no other. */
-function choicesField(schema, value, common) {
+/** A list of choices: left open, or these and no other. */
+function choicesField(schema, value, common, open) {
   const boxes = schema.items.enum.map((choice) => h("input", { type: "checkbox", value: choice, checked: Boolean(value?.includes(choice)) }));
   const labels = boxes.map((box) => h("label", { class: "check small" }, box, h("span", {}, box.value)));
   const group = h("div", { class: "row choices", role: "group", "aria-label": `${schema.title}, only these`, hidden: !value }, labels);
-  const select = selectOf(common, [option("", "As the provider decides"), option("these", "Only these")], value ? "these" : "");
+  const select = selectOf(common, [option("", open), option("these", "Only these")], value ? "these" : "");
   select.addEventListener("change", () => (group.hidden = select.value !== "these"));
   const chosen = () => boxes.filter((box) => box.checked).map((box) => box.value);
   return { nodes: [select, group], read: () => (select.value ? chosen() : undefined) };
 }
 
-function booleanField(value, common, isSwitch) {
+function booleanField(value, common, isSwitch, open) {
   if (isSwitch) {
     const box = h("input", { ...common, class: "switch", type: "checkbox", role: "switch", checked: Boolean(value) });
     return { nodes: [box], read: () => box.checked, inLabel: true };
   }
-  const select = selectOf(common, [option("", "As the provider decides"), option("true", "Yes"), option("false", "No")], value == null ? "" : String(value));
+  const select = selectOf(common, [option("", open), option("true", "Yes"), option("false", "No")], value == null ? "" : String(value));
   return { nodes: [select], read: () => (select.value ? select.value === "true" : undefined) };
 }
 
@@ -73,11 +73,12 @@ function textField(schema, value, common, stored) {
 function controlOf(schema, value, { id, attr, stored, switches }) {
   const common = { id, "aria-describedby": schema.description ? `${id}-hint` : null };
   const type = typeOf(schema);
+  const open = switches ? "As the provider decides" : "As its model does"; // the second of what is said of one deployment
   if (type === "object" && entryOf(schema)) return mappingField(schema, entryOf(schema), value, { id, attr, fields: schemaFields });
-  if (type === "array" && schema.items?.enum) return choicesField(schema, value, common);
-  if (type === "boolean") return booleanField(value, common, switches);
+  if (type === "array" && schema.items?.enum) return choicesField(schema, value, common, open);
+  if (type === "boolean") return booleanField(value, common, switches, open);
   if (!schema.enum) return textField(schema, value, common, stored);
-  const none = schema.default === undefined ? [option("", "As the provider decides")] : [];
+  const none = schema.default === undefined ? [option("", open)] : [];
   const select = selectOf(common, [...none, ...schema.enum.map((choice) => option(choice, String(choice)))], value);
   return { nodes: [select], read: () => select.value || undefined };
 }

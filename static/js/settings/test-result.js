@@ -22,12 +22,16 @@ const models = (count) => (count === 1 ? "1 model found" : `${count} models foun
 
 export const asking = (label, baseUrl) => note("", "loader-circle", `Asking ${baseUrl ? host(baseUrl) : label}…`);
 
+/** The title of the field that names what a provider would otherwise list (Azure's deployments); undefined where it lists its models itself. */
+export const namedUnder = (kind) => Object.values(kind?.credential_schema?.properties ?? {}).find((property) => property.propertyNames)?.title;
+
 /** `extra` is one more sentence, such as that the stored settings were tested. */
-export function resultNote(label, result, extra = "") {
+export function resultNote(kind, result, extra = "") {
+  const label = kind.label;
   if (result.ok) {
-    const found = result.models?.length ? `; ${models(result.models.length)}` : "";
+    const found = result.models?.length && !namedUnder(kind) ? `; ${models(result.models.length)}` : "";
     return note("ok", "circle-check", h("b", {}, "It works."), ` ${label} answered in ${result.latency_ms} ms${found}. ${extra}`);
   }
-  const { kind, detail } = result.error;
-  return note("bad", "circle-alert", h("b", {}, TITLES[kind] ?? "It did not work."), ` ${detail} ${extra}`);
+  const { kind: cause, detail } = result.error;
+  return note("bad", "circle-alert", h("b", {}, TITLES[cause] ?? "It did not work."), ` ${detail} ${extra}`);
 }

@@ -69,7 +69,12 @@ def _secret_inputs(config: UserLLMConfig | None) -> dict[str, forms.CharField]:
         asked = secret_fields(provider_of(config.provider_type)) if config else ()
     except ServiceError:
         return {}
-    return {f"{_NEW}{field.name}": _secret_input(f"New {field.label.lower()}", multiline=field.multiline) for field in asked}
+    return {f"{_NEW}{field.name}": _secret_input(_new(field.label), multiline=field.multiline) for field in asked}
+
+
+def _new(label: str) -> str:
+    """Within a label only its first word loses its capital."""
+    return f"New {label[:1].lower()}{label[1:]}"
 
 
 @admin.register(UserLLMConfig)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.db.models import PositiveIntegerField
 
 from llmconfig.models import CustomModel
 
@@ -17,6 +18,7 @@ class CustomModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic i
     list_display = ["model", "config", "organization", "context_window", "input_per_mtok", "output_per_mtok", "currency", "updated_at"]
     list_select_related = ["config", "organization"]
     search_fields = ["model", "label", "config__name", "organization__name"]
+    formfield_overrides = {PositiveIntegerField: {"min_value": 1}}
     readonly_fields = ["organization", "config", "model", "capabilities", "created_at", "updated_at"]
 
     def get_fields(self, request: HttpRequest, obj: CustomModel | None = None) -> Any:

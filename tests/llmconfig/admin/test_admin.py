@@ -192,3 +192,16 @@ def test_a_price_that_is_half_is_refused_in_words(operator: Client, alice: Perso
     assert operator.post(page, {"input_per_mtok": "1", "output_per_mtok": "2", "currency": "USD"}).status_code == 302
     row.refresh_from_db()
     assert (row.input_per_mtok, row.output_per_mtok) == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["context_window", "max_output_tokens"])
+def test_no_model_reads_or_answers_nothing(operator: Client, alice: Person, config: UserLLMConfig, name: str) -> None:
+    row = services.create_custom_model(caller=alice.caller, config=config.pk, model="m")
+    answer = operator.post(f"/admin/llmconfig/custommodel/{row.pk}/change/", {name: "0", "currency": "USD"})
+    assert "Ensure this value is greater than or equal to 1." in answer.content.decode()
+
+
+def test_an_input_keeps_the_capitals_of_its_label(operator: Client, alice: Person) -> None:
+    options = {"location": "global"}
+    config = services.create_config(caller=alice.caller, provider_type="gemini", api_key=Secret("gemini-key-0123456789"), options=options)
+    assert "New service account (JSON key):" in operator.get(f"{CONFIGS}{config.pk}/change/").content.decode()

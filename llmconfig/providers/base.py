@@ -34,7 +34,8 @@ from llmconfig.providers.bodies import Document, is_a, read_document, stream_or_
 from llmconfig.providers.failures import describe, key_problem, scrubbed, without
 from llmconfig.providers.patience import Patience
 from llmconfig.wire.decoding import count, objects, text_of
-from llmconfig.wire.errors import error_event
+from llmconfig.wire.errors import error_event, refuses_seals
+from llmconfig.wire.history import unsealed
 from llmconfig.wire.limits import limits_from
 from llmconfig.wire.reasoning import reasoning_of
 from llmconfig.wire.structured import as_text, by_tool
@@ -221,13 +222,17 @@ class StreamingProvider(Provider):
         raise failure
 
     async def _sent(self, request: ModelRequest) -> httpx2.Response:
-        """What the provider has lost of earlier uploads is uploaded anew, once."""
+        """Once more where the provider, or this account there, does not know what it gave earlier: an upload, or a seal on reasoning."""
         try:
             return await self._send(request)
         except ProviderError as error:
-            if self._uploads is None or not self._uploads.lost(request, error):
+            lost = self._uploads is not None and self._uploads.lost(request, error)
+            sealed = refuses_seals(error)
+            if not lost and not sealed:
                 raise
-        return await self._send(await self._prepared(request))
+        if sealed:
+            request = replace(request, messages=unsealed(request.messages))
+        return await self._send(await self._prepared(request) if lost else request)
 
     async def _send(self, request: ModelRequest) -> httpx2.Response:
         body = self.codec.encode(request, provider=self.slug)

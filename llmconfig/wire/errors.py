@@ -104,6 +104,10 @@ _PHRASES: Final[tuple[tuple[re.Pattern[str], ErrorClass], ...]] = tuple(
         (r"location is not supported|not available in your country", PermissionDenied),
     )
 )
+_SEALS: Final = re.compile(
+    r"encrypted[ _]content.{0,200}(could not be (verified|decrypted)|not match)|thought[ _]?signature|signature.{0,40}thinking|thinking.{0,40}signature",
+    re.IGNORECASE,
+)
 _PHRASED_STATUSES: Final = frozenset((None, 400, 403, 404, 413, 422, 429, 500))
 
 _STATUSES: Final[Mapping[int, ErrorClass]] = {
@@ -169,6 +173,13 @@ def error_event(error: object, *, label: str) -> ProviderError:
         typed = (_TYPES[code] for code in fault.codes if code in _TYPES)
         found = next(typed, _by_status(status) if status else Overloaded)
     return _built(found, fault.message, label=label, status=None, retry_after=_believed(fault.retry_after), limits=None)
+
+
+def refuses_seals(error: ProviderError) -> bool:
+    """Whether a request was refused for reasoning that was sent back: what one account or region has sealed, another cannot open
+    (openai/codex#9045, BerriAI/litellm#27703, google-gemini/gemini-cli#13467, anthropic-sdk-python#1598).
+    """
+    return isinstance(error, InvalidRequest) and _SEALS.search(error.detail) is not None
 
 
 def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:

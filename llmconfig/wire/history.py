@@ -60,6 +60,20 @@ def repair(
     return tuple(repaired)
 
 
+def unsealed(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """The same without what only the account that made it can read again: thoughts, and the seals on texts and calls."""
+    return tuple(
+        replace(message, parts=tuple(_unsealed(part) for part in message.parts if not isinstance(part, Thinking))) for message in messages
+    )
+
+
+def _unsealed(part: Part) -> Part:
+    if isinstance(part, ToolCall) and part.provider_data is not None:
+        data = part.provider_data
+        return replace(part, provider_data=replace(data, data={key: value for key, value in data.data.items() if key == "id"}))
+    return replace(part, provider_data=None) if isinstance(part, Text) else part
+
+
 def _fitted(part: Any, carries: Callable[[Media], bool], *, asked: bool = False) -> Any:
     if not isinstance(part, Media) or carries(part):
         return part

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmconfig.llm import Message, ModelRequest, Text, Tool, ToolCall, ToolResult
-from tests.fakes.script import Answer, Call
+from llmconfig.llm import InvalidRequest, Message, ModelRequest, Text, Tool, ToolCall, ToolResult
+from tests.fakes.script import Answer, Call, Failure
 from tests.llmconfig.providers.contract import collected
-from tests.llmconfig.vendors import VENDORS
+from tests.llmconfig.vendors import ANTHROPIC, GEMINI, OPENAI, VENDORS
 from tests.llmconfig.wire.streams import user
 
 if TYPE_CHECKING:
@@ -159,3 +159,45 @@ async def test_after_an_answer_that_broke_off(conversation: Conversation) -> Non
         conversation.history += [user("Again."), user("Or not.")]
         await conversation.ask(vendor)
         await conversation.go_on(vendor)
+
+
+def _refusal(message: str) -> Failure:
+    return Failure(400, {"type": "error", "error": {"message": message, "type": "invalid_request_error", "status": "INVALID_ARGUMENT"}})
+
+
+@pytest.mark.parametrize(
+    ("vendor", "message"),
+    [
+        (ANTHROPIC, "messages.1.content.0: Invalid `signature` in `thinking` block"),
+        (OPENAI, "The encrypted content gAAA...ehIc could not be verified. Reason: Encrypted content organization_id did not match."),
+        (GEMINI, "Corrupted thought signature."),
+        (GEMINI, "Unable to submit request because Thought signature is not valid.. Learn more: https://cloud.google.com/vertex-ai"),
+    ],
+)
+async def test_what_another_account_has_sealed_is_left_out(conversation: Conversation, vendor: Vendor, message: str) -> None:
+    """The same vendor and model behind another key: it cannot open what the first has sealed, and refuses the whole history for it."""
+    await conversation.ask(vendor)
+    fake = conversation.fakes[vendor]
+    seals = [seal for message in conversation.history for seal in _seals(message)]
+    fake.script(_refusal(message), Answer("There it is."))
+    request = ModelRequest(vendor.model, (*conversation.history, user("And?")), tools=TOOLS, options=THINKING)
+    assert (await collected(conversation.providers[vendor], request)).message().text == "There it is."
+    refused, taken = (json.dumps(call.body) for call in fake.calls[-2:])
+    assert seals
+    assert all(seal in refused and seal not in taken for seal in seals)
+    assert all(raw in taken for raw in _raw_ids(conversation.history))
+
+
+def _raw_ids(history: Sequence[Message]) -> list[str]:
+    made = [call.provider_data for message in history for call in message.tool_calls]
+    return [data.data["id"] for data in made if data and "id" in data.data]
+
+
+async def test_it_is_left_out_once(conversation: Conversation) -> None:
+    """What is refused for its seals although it has none is refused."""
+    await conversation.ask(OPENAI)
+    fake = conversation.fakes[OPENAI]
+    fake.script(*[_refusal("The encrypted content could not be verified.")] * 2)
+    with pytest.raises(InvalidRequest, match="could not be verified"):
+        await collected(conversation.providers[OPENAI], ModelRequest(OPENAI.model, (*conversation.history, user("And?")), tools=TOOLS))
+    assert len(fake.calls) == 3

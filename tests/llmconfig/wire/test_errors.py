@@ -24,7 +24,7 @@ from llmconfig.llm import (
     RateLimited,
 )
 from llmconfig.wire import anthropic_messages, openai_chat, openai_responses
-from llmconfig.wire.errors import error_event, error_from, retry_after
+from llmconfig.wire.errors import error_event, error_from, refuses_seals, retry_after
 
 
 def anthropic(type_: str, message: str, **details: str) -> dict[str, object]:
@@ -259,3 +259,21 @@ def test_the_wait_that_a_body_asks_for(delay: str, headers: dict[str, str], seco
     body = google(429, "RESOURCE_EXHAUSTED", QUOTA, quota("PerMinute"), {"@type": "google.rpc.RetryInfo", "retryDelay": delay})
     error = error_from(429, json.dumps(body).encode(), headers, label="Google Gemini")
     assert (type(error), error.retry_after) == (RateLimited, seconds)
+
+
+@pytest.mark.parametrize(
+    ("message", "about_seals"),
+    [
+        ("messages.1.content.0: Invalid `signature` in `thinking` block", True),
+        ("messages.369.content.0.thinking.signature: Field required", True),
+        ("Invalid value at 'contents[1].parts[0].thought_signature' (TYPE_BYTES), Base64 decoding failed", True),
+        ("Function call is missing a thought_signature in functionCall parts.", True),
+        ("The encrypted content gAAA...c90= could not be verified.", True),
+        ("thinking: Input tag 'adaptive' found using 'type' does not match", False),
+        ("Encrypted content is not supported with this model.", False),
+    ],
+)
+def test_a_refusal_for_what_another_account_has_sealed(message: str, about_seals: bool) -> None:
+    body = json.dumps(openai(None, message)).encode()
+    assert refuses_seals(error_from(400, body, {}, label="Anthropic")) is about_seals
+    assert not refuses_seals(error_from(500, body, {}, label="Anthropic"))

@@ -30,6 +30,10 @@ LIMITS: Final = MediaLimits(inline_total=24_000_000, each={"image": 10_000_000, 
 _COUNTED: Final = frozenset({"cache_control", "messages", "model", "output_config", "system", "thinking", "tool_choice", "tools"})
 
 
+_BINDING: Final = "thinking-binding-controls-2026-08-01"
+"""The beta without which `thinking.block_binding` is refused."""
+
+
 class AnthropicProvider(SDKProvider):
     slug = "anthropic"
     label = "Anthropic"
@@ -79,6 +83,10 @@ class AnthropicProvider(SDKProvider):
         # ANTHROPIC_CUSTOM_HEADERS is the operator's; a tenant's request must not carry it to a tenant's base URL.
         client._custom_headers = {}
         return client
+
+    def _call_options(self, body: Mapping[str, Any] | None) -> dict[str, Any]:
+        binds = "block_binding" in optional_object((body or {}).get("thinking"))
+        return {"headers": {"anthropic-beta": _BINDING}} if binds else {}
 
     async def list_models(self) -> list[ModelInfo]:
         found: list[ModelInfo] = []

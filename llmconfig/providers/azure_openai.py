@@ -199,7 +199,7 @@ class AzureOpenAIProvider(SDKProvider):
             self._secrets["token"] = await self._entra.token()
         return await super()._request(method, path, body)
 
-    def _call_options(self) -> dict[str, Any]:
+    def _call_options(self, body: Mapping[str, Any] | None) -> dict[str, Any]:
         if self._entra is not None:
             return {"headers": {"Authorization": f"Bearer {self._secrets['token'].reveal()}"}}
         return {"headers": {"Authorization": self._sdk.Omit(), "api-key": self._key.reveal()}}

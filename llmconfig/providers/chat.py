@@ -81,7 +81,7 @@ class ChatProvider(SDKProvider):
         parts = urlsplit(self._api)
         return urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/').removesuffix('/v1')}{path}", "", ""))
 
-    def _call_options(self) -> dict[str, Any]:
+    def _call_options(self, body: Mapping[str, Any] | None) -> dict[str, Any]:
         return {} if self._key else {"headers": {"Authorization": self._sdk.Omit()}}
 
     async def check(self, model: str = "") -> Sequence[ModelInfo]:

@@ -47,13 +47,13 @@ class SDKProvider(StreamingProvider):
     def _connect(self, http: httpx2.AsyncClient) -> Any:
         """The SDK's async client: key and base URL passed, no retries, nothing taken from the environment."""
 
-    def _call_options(self) -> dict[str, Any]:
+    def _call_options(self, body: Mapping[str, Any] | None) -> dict[str, Any]:
         """What the SDK is told with each call besides its body."""
         return {}
 
     async def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx2.Response:
         response_type = import_module("httpx2").Response
-        how = {"options": self._call_options(), "cast_to": response_type, "stream": True, "stream_cls": self._sdk.AsyncStream[Any]}
+        how = {"options": self._call_options(body), "cast_to": response_type, "stream": True, "stream_cls": self._sdk.AsyncStream[Any]}
         call = self._client.get(path, **how) if method == "GET" else self._client.post(path, body=body, **how)
         response: httpx2.Response = await call
         return response

@@ -46,6 +46,9 @@ DEFAULT_MAX_TOKENS: Final = 8192
 MIN_BUDGET: Final = 1024
 _IMAGES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _SEALS: Final = frozenset({"signature", "redacted"})
+UNBOUND: Final = {"block_binding": {"prefix_mismatch_behavior": "drop_block"}}
+"""What was said before a thought may have changed: another system text, a tool more, a beginning left out, another vendor's turn.
+By default the API refuses the whole history for it. https://platform.claude.com/docs/en/build-with-claude/preserved-thinking/prefix-checks"""
 EXPLANATION: Final = -1
 """The block of what the API itself says about a refusal."""
 
@@ -65,7 +68,9 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     Four cache breakpoints: the tools, the system text and the last two turns of the user, so that each step of a run reads what the
     last one wrote and writes for the next. All live equally long: the API wants longer lives ahead of shorter ones.
     """
-    history = repair(request.messages, provider=provider, model=request.model, seals=_SEALS, carries=lambda part: carries(request, part))
+    history = repair(
+        request.messages, provider=provider, model=request.model, seals=_seals(request), carries=lambda part: carries(request, part)
+    )
     names = ToolNames(request)
     mark = _cache_mark(request)
     limit, thinking, effort = _thinking(request, history)
@@ -81,12 +86,20 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     body["messages"] = _turns(history, names)
     for turn in [turn for turn in body["messages"] if turn["role"] == "user"][-2:]:
         turn["content"][-1]["cache_control"] = {**mark}
+    if claude(request.model).binds and any(isinstance(part, Thinking) for message in history for part in message.parts):
+        thinking = {"type": "adaptive", **thinking, **UNBOUND}
     if thinking:
         body["thinking"] = thinking
     shape = closed(request.output_schema) if request.output_schema else None
     if effort or shape:
         body["output_config"] = ({"effort": effort} if effort else {}) | ({"format": _format(shape)} if shape else {})
     return body
+
+
+def _seals(request: ModelRequest) -> frozenset[str]:
+    """With thinking off there is no place to say what becomes of bound thoughts, and nothing reads them."""
+    model = claude(request.model)
+    return frozenset() if model.binds and model.silence and budget_of(request.reasoning) == 0 else _SEALS
 
 
 def _format(shape: dict[str, Any]) -> dict[str, Any]:

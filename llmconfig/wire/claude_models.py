@@ -1,7 +1,7 @@
 """What Claude's models take, told by their names: how they are asked to think, and whether they answer by a schema.
 
-https://platform.claude.com/docs/en/build-with-claude/thinking and …/structured-outputs; what each model refuses was measured in
-lidge-jun/opencodex#65 and ex-machina-co/opencode-anthropic-auth#159.
+https://platform.claude.com/docs/en/build-with-claude/thinking, …/preserved-thinking and …/structured-outputs; what each model
+refuses was measured in lidge-jun/opencodex#65 and ex-machina-co/opencode-anthropic-auth#159.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Claude:
     """adaptive, budgets, silence: the `thinking.type`s `adaptive`, `enabled` and `disabled` are taken. efforts: in rising order.
 
     output: the longest answer in tokens, thinking included. schemas: `output_config.format` is taken.
+    binds: its thoughts are bound to all that was said before them, system text and tools included.
     """
 
     adaptive: bool
@@ -33,13 +34,14 @@ class Claude:
     efforts: tuple[Effort, ...]
     output: int
     schemas: bool
+    binds: bool
 
     @property
     def thinks(self) -> bool:
         return self.adaptive or self.budgets
 
 
-IMITATOR: Final = Claude(adaptive=False, budgets=True, silence=True, efforts=(), output=64_000, schemas=False)
+IMITATOR: Final = Claude(adaptive=False, budgets=True, silence=True, efforts=(), output=64_000, schemas=False, binds=False)
 """Servers that speak the Messages API with models of others know thinking as it was first: enabled or disabled (claude-code#29531)."""
 
 
@@ -57,6 +59,7 @@ def claude(model: str) -> Claude:
         efforts=_efforts(line, version),
         output=32_000 if line == "opus" and version < (4, 5) else 64_000,
         schemas=version >= (4, 5),
+        binds=(5, 0) < version < NEWEST,
     )
 
 

@@ -105,7 +105,8 @@ _PHRASES: Final[tuple[tuple[re.Pattern[str], ErrorClass], ...]] = tuple(
     )
 )
 _SEALS: Final = re.compile(
-    r"encrypted[ _]content.{0,200}(could not be (verified|decrypted)|not match)|thought[ _]?signature|signature.{0,40}thinking|thinking.{0,40}signature",
+    r"encrypted[ _]content.{0,200}(could not be (verified|decrypted)|not match)"
+    r"|thought[ _]?signature|signature.{0,40}thinking|thinking.{0,40}signature",
     re.IGNORECASE,
 )
 _PHRASED_STATUSES: Final = frozenset((None, 400, 403, 404, 413, 422, 429, 500))

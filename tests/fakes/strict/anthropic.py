@@ -60,9 +60,15 @@ def _settings(body: Mapping[str, Any]) -> Iterator[str]:
         yield "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024"
     if budget is not None and budget >= body["max_tokens"]:
         yield "`max_tokens` must be greater than `thinking.budget_tokens`."
+    if "block_binding" in (body.get("thinking") or {}) and not _binds(body["model"]):
+        yield "thinking.adaptive.block_binding: Extra inputs are not permitted"
     marked = sum("cache_control" in block for block in _marked_blocks(body))
     if marked > 4:
         yield f"A maximum of 4 blocks with cache_control may be provided. Found {marked}."
+
+
+def _binds(model: str) -> bool:
+    return model.endswith(("-5-1", "-5-2", "-5-5"))
 
 
 def _marked_blocks(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

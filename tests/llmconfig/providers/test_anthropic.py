@@ -43,6 +43,16 @@ class TestAnthropic(ProviderContract):
         assert thought.provider_data is not None
         assert thought.provider_data.data["signature"] == seal("anthropic", fake.models[0], "two and two")
 
+    async def test_bound_thoughts_are_sent_with_leave_to_drop_them(self, fake: FakeVendor, provider: StreamingProvider) -> None:
+        fake.models = ["claude-fable-5-1"]
+        fake.script(Answer("Four.", thinking="two and two"))
+        said = (await collected(provider, self.request(fake))).message()
+        history = (Message("user", (Text("2+2?"),)), said, Message("user", (Text("And 3?"),)))
+        await collected(provider, self.request(fake, messages=history, system="Be brief."))
+        await provider.count_tokens(self.request(fake, messages=history))
+        betas = [request.headers.get("anthropic-beta") for request in fake.requests]
+        assert betas == [None, "thinking-binding-controls-2026-08-01", "thinking-binding-controls-2026-08-01"]
+
     async def test_cache_buckets(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("Hi", tokens=Tokens(input=3, output=2, cache_read=100, cache_write=50, cache_write_1h=20)))
         usage = (await collected(provider, self.request(fake))).usage

@@ -30,7 +30,7 @@ from llmconfig.llm import (
     Usage,
     UsageReported,
 )
-from llmconfig.wire.anthropic_messages import Decoder, encode
+from llmconfig.wire.anthropic_messages import UNBOUND, Decoder, encode
 from tests.llmconfig.wire.streams import ANTHROPIC_TOOLS, CUSTOMER_GET, TOOLS, decode, drain, fold, named, request, user
 
 EPHEMERAL = {"type": "ephemeral"}
@@ -139,6 +139,25 @@ class TestEncode:
         unsigned = Thinking("hm", sealed(signature=""))
         got = body(user("hi"), Message("assistant", (foreign, changed, unsigned, Text("ok"))))
         assert got["messages"][1]["content"] == [{"type": "text", "text": "ok"}]
+
+    @pytest.mark.parametrize(
+        ("model", "reasoning", "thinking", "echoed"),
+        [
+            ("claude-fable-5-1", None, {"type": "adaptive", **UNBOUND}, True),
+            ("claude-sonnet-5-5", Reasoning("high"), ADAPTIVE | UNBOUND, True),
+            ("claude-fable-5-1", Reasoning("none"), {"type": "adaptive", **UNBOUND}, True),
+            ("claude-sonnet-5-5", Reasoning("none"), DISABLED, False),
+            ("claude-opus-5", Reasoning("none"), DISABLED, True),
+            ("claude-opus-5", None, None, True),
+        ],
+    )
+    def test_thoughts_bound_to_what_was_said_before_may_be_dropped(self, model: str, reasoning: Any, thinking: Any, echoed: bool) -> None:
+        """The system text was changed since, a service was added, the beginning was left out: the vendor may not refuse it for that."""
+        thought = Thinking("", ProviderData("anthropic", model, {"signature": "c2ln"}))
+        got = body(user("hi"), Message("assistant", (thought, Text("ok"))), user("and?"), model=model, reasoning=reasoning)
+        assert got.get("thinking") == thinking
+        assert (got["messages"][1]["content"][0]["type"] == "thinking") is echoed
+        assert body(user("hi"), model=model).get("thinking") is None
 
     def test_media_inline(self) -> None:
         got = body(Message("user", (Media("image", "image/jpg", b"\x00"), Media("document", "application/pdf", b"\xff"), Text("see"))))

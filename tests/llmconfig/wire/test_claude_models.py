@@ -41,5 +41,12 @@ def test_who_answers_by_a_schema() -> None:
     assert [claude(name).schemas for name in ("claude-sonnet-4-20250514", "claude-haiku-4-5", "claude-opus-5")] == [False, True, True]
 
 
+def test_whose_thoughts_are_bound_to_what_was_said_before() -> None:
+    """The list of …/preserved-thinking; of a name without a version nobody knows."""
+    bound = ("claude-fable-5-1", "claude-mythos-5-2", "claude-opus-5-5", "anthropic/claude-haiku-5-5", "claude-sonnet-6-20270301")
+    free = ("claude-fable-5", "claude-opus-5", "claude-sonnet-5-20260901", "claude-opus-4-8", "claude-jupiter-v1-p")
+    assert [claude(name).binds for name in (*bound, *free)] == [True] * 5 + [False] * 5
+
+
 def test_models_of_others_are_asked_as_the_first_that_thought() -> None:
     assert claude("qwen3.5-plus") is claude("claude-2.1") is IMITATOR

@@ -42,6 +42,7 @@ class AnthropicProvider(SDKProvider):
     sdk = "anthropic"
     answer_path = "/v1/messages"
     models_path = "/v1/models"
+    endpoints = ("/v1/messages", "/v1/models", "/v1")  # the SDK adds the last
     default_base_url = "https://api.anthropic.com"
     price_list = "anthropic"
     capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image", "document"}))
@@ -74,7 +75,7 @@ class AnthropicProvider(SDKProvider):
     def _connect(self, http: httpx2.AsyncClient) -> Any:
         client = self._sdk.AsyncAnthropic(
             api_key=self._key.reveal(),
-            base_url=self.base_url.rstrip("/").removesuffix("/v1"),  # the SDK adds it
+            base_url=self.base_url,
             http_client=http,
             max_retries=0,
             timeout=self._sdk.Timeout(None, connect=self._timeouts.connect),

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from llmconfig import net
 from llmconfig.llm import (
@@ -64,15 +64,26 @@ class StreamingProvider(Provider):
 
     answer_path: ClassVar[str]
     models_path: ClassVar[str]
+    endpoints: ClassVar[Sequence[str]] = ()
+    """Endings of a base URL that are none of it."""
     codec: ClassVar[Wire]
 
     def __init__(self, credentials: Credentials, *, egress: EgressPolicy = EgressPolicy(), timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  frozen values
         self._key, self._timeouts = credentials.api_key, timeouts
         self._secrets = dict(credentials.secrets)  # and a token that one of them was exchanged for: what no error may quote
         self._options = dict(credentials.options)
-        self.base_url = credentials.base_url or self.default_base_url
+        self.base_url = self._base_of(credentials.base_url or self.default_base_url)
         self._http = net.build_client(egress, timeouts=timeouts)
         self._uploads: Uploads | None = None
+
+    @classmethod
+    def _base_of(cls, pasted: str) -> str:
+        """The base URL of an address as people paste it: the vendor's pages often show that of an endpoint."""
+        parts = urlsplit(pasted)
+        path = parts.path.rstrip("/")
+        for endpoint in cls.endpoints:
+            path = path.removesuffix(endpoint)
+        return urlunsplit((parts.scheme, parts.netloc, path.rstrip("/"), "", ""))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.base_url}>"

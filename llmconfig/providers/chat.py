@@ -41,7 +41,7 @@ def address_field(default: str, help: str = "Change it only for a gateway.") -> 
 class ChatProvider(SDKProvider):
     """A vendor of this kind states its facts: slug, label, base URL, fields, options, capabilities, and its dialect as `codec`.
 
-    A base URL without a path gets that of the vendor's own.
+    A base URL without a path, or with the beginning of it, gets that of the vendor's own.
     """
 
     wire = "openai_chat"
@@ -49,6 +49,7 @@ class ChatProvider(SDKProvider):
     sdk = "openai"
     answer_path = "/chat/completions"
     models_path = "/models"
+    endpoints = ("/chat/completions",)
     capabilities = Capabilities(inputs=frozenset({"image"}))
     options: ClassVar[Sequence[CredentialField]] = (
         LIMIT,
@@ -73,13 +74,13 @@ class ChatProvider(SDKProvider):
 
     @property
     def _api(self) -> str:
-        own = urlsplit(self.default_base_url).path
-        return self.base_url if urlsplit(self.base_url).path.strip("/") else f"{self.base_url.rstrip('/')}{own}"
+        own, parts = urlsplit(self.default_base_url).path, urlsplit(self.base_url)
+        return urlunsplit((*parts[:2], own, "", "")) if own.startswith(f"{parts.path}/") else self.base_url
 
     def _beside(self, path: str) -> str:
         """The URL of what a server offers beside its imitation of OpenAI's API, which lies under /v1."""
         parts = urlsplit(self._api)
-        return urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/').removesuffix('/v1')}{path}", "", ""))
+        return urlunsplit((parts.scheme, parts.netloc, f"{parts.path.removesuffix('/v1')}{path}", "", ""))
 
     def _call_options(self, body: Mapping[str, Any] | None) -> dict[str, Any]:
         return {} if self._key else {"headers": {"Authorization": self._sdk.Omit()}}

@@ -44,6 +44,8 @@ _NOT_CHAT: Final = re.compile(r"embedding|image|imagen|banana|veo|tts|live|audio
 _LOCATION: Final = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9.:-]{0,100}")
 _VERTEX_HOST: Final = "aiplatform.googleapis.com"
+_VERSION: Final = re.compile(r"/v1(alpha|beta|beta1)?(/(models|openai|projects)(/.*)?)?$")
+"""What people paste of an endpoint's path, OpenAI's imitation included; a gateway may have a `/v1` of its own further ahead."""
 _MOST_PAGES: Final = 50
 _VERTEX: Final = "Vertex AI in place of a key"
 
@@ -112,7 +114,7 @@ class GeminiProvider(PlainProvider):
         self._tokens: GoogleTokens | None = None
         self._project = text_of(self._options.get("project"))
         self._location = text_of(self._options.get("location")) or "global"
-        root = re.sub(r"/(v1|v1beta|v1beta1)?$", "", self.base_url.rstrip("/"))
+        root = _VERSION.sub("", self.base_url)
         self._vertex = self._signs_in or (urlsplit(root).hostname or "").endswith(_VERTEX_HOST)
         if self._signs_in and root == self.default_base_url and _LOCATION.fullmatch(self._location):
             root = _vertex_url(self._location)

@@ -21,6 +21,7 @@ class LMStudioProvider(ChatProvider):
     label = "LM Studio"
     kind = "self_hosted"
     default_base_url = "http://127.0.0.1:1234/v1"
+    endpoints = ("/chat/completions", "/api/v0", "/api/v1")  # the latter are of its native API
     capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image"}))
     fields = (
         address_field(default_base_url, "Where its server is; start it under Developer."),

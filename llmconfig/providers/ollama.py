@@ -96,6 +96,7 @@ class OllamaProvider(PlainProvider):
     default_base_url = "http://127.0.0.1:11434"
     answer_path = "/api/chat"
     models_path = "/api/tags"
+    endpoints = ("/v1/chat/completions", "/api/chat", "/api/generate", "/api/tags", "/v1", "/api")  # other clients are given the last two
     fields = (
         CredentialField(
             "base_url",
@@ -126,9 +127,7 @@ class OllamaProvider(PlainProvider):
     capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image"}))
 
     def __init__(self, credentials: Credentials, **settings: Any) -> None:
-        """The base URL may end in `/v1` or `/api`, as other clients are given it."""
         super().__init__(credentials, **settings)
-        self.base_url = re.sub(r"/(v1|api)$", "", self.base_url.rstrip("/"))
         self._known: dict[str, tuple[float, _Facts]] = {}
         self._asking = asyncio.Lock()
 

@@ -41,6 +41,7 @@ class OpenAIProvider(SDKProvider):
     sdk = "openai"
     answer_path = "/responses"
     models_path = "/models"
+    endpoints = ("/responses", "/chat/completions", "/models")
     default_base_url = "https://api.openai.com/v1"
     price_list = "openai"
     capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image", "document"}))
@@ -84,7 +85,7 @@ class OpenAIProvider(SDKProvider):
     def _connect(self, http: httpx2.AsyncClient) -> Any:
         client = self._sdk.AsyncOpenAI(
             api_key=self._key.reveal(),
-            base_url=self.base_url if urlsplit(self.base_url).path.strip("/") else f"{self.base_url.rstrip('/')}/v1",
+            base_url=self.base_url if urlsplit(self.base_url).path else f"{self.base_url}/v1",
             http_client=http,
             max_retries=0,
             timeout=self._sdk.Timeout(None, connect=self._timeouts.connect),

@@ -34,7 +34,7 @@ class PlainProvider(StreamingProvider):
 
     async def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx2.Response:
         headers = await self._headers()
-        return await self._answered(self._http.build_request(method, f"{self.base_url.rstrip('/')}{path}", json=body, headers=headers))
+        return await self._answered(self._http.build_request(method, f"{self.base_url}{path}", json=body, headers=headers))
 
     async def _answered(self, request: httpx2.Request) -> httpx2.Response:
         """As `_request`, for a request of another shape."""

@@ -38,7 +38,8 @@ _DETAILS: Final = ("promptTokensDetails", "cacheTokensDetails")
 class Decoder(StreamDecoder):
     """Chunks of candidates; a `finishReason` ends the answer, in its last chunk or in one without content.
 
-    The end is held back until the body has ended: usage, or a signature in an empty part, may still follow.
+    The end is held back until the body has ended: usage, or a signature in an empty part, may still follow. So may the rest of the
+    answer, with another `finishReason`: a round of Google's own tools ends with one, too.
     """
 
     __slots__ = ("_called", "_counts", "_index", "_kind", "_signed", "_stop_reason")
@@ -73,6 +74,8 @@ class Decoder(StreamDecoder):
         content = candidate.get("content")
         if content:
             for part in objects(content.get("parts")):
+                if self._stop_reason and _says_something(part):
+                    self._stop_reason = ""
                 self._on_part(part, out)
         if reason := text_of(candidate.get("finishReason")):
             self._stop_reason = reason
@@ -138,6 +141,10 @@ class Decoder(StreamDecoder):
     def _at_end(self, out: list[StreamEvent], *, whole: bool = False) -> None:
         if self._stop_reason or whole:
             self._finish(out, self._stop_reason, _REASONS, called=self._called)
+
+
+def _says_something(part: dict[str, Any]) -> bool:
+    return any(value for name, value in part.items() if name not in ("thought", "thoughtSignature"))
 
 
 def _usage(counts: Mapping[str, int]) -> Usage:

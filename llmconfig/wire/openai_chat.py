@@ -56,6 +56,14 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
     "length": FinishReason.LENGTH,
     "content_filter": FinishReason.CONTENT_FILTER,
     "refusal": FinishReason.REFUSAL,
+    "eos": FinishReason.STOP,  # Together
+    "eos_token": FinishReason.STOP,  # Hugging Face, as the next
+    "stop_sequence": FinishReason.STOP,
+    "model_length": FinishReason.LENGTH,  # Mistral
+    "sensitive": FinishReason.CONTENT_FILTER,  # Z.ai
+    "end_turn": FinishReason.STOP,  # Claude behind gateways that pass its words on, as the next
+    "tool_use": FinishReason.TOOL_CALLS,
+    "max_tokens": FinishReason.LENGTH,
 }
 
 
@@ -233,6 +241,8 @@ class Decoder(StreamDecoder):
 
     def _on(self, event: dict[str, Any], out: list[StreamEvent]) -> None:
         if event.get("error") or event.get("object") == "error":  # vLLM's older form
+            if counts := optional_object(event.get("usage")):  # OpenRouter says what the failure has cost
+                out.append(UsageReported(usage_of(counts)))
             raise error_event(event, label=self._label)
         choices = event.get("choices")
         if choices:  # null or empty in usage and filter chunks

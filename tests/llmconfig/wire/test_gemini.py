@@ -269,6 +269,17 @@ class TestMedia:
         ]
 
 
+def test_an_answer_goes_on_behind_the_end_of_a_round() -> None:
+    """Recorded of gemini-2.5-pro with code execution: `STOP` comes with the code, too. What is cut off behind it is not whole."""
+    code, result = {"executableCode": {"code": "print(4)"}}, {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "4"}}
+    rounds = (chunk(text("So:"), code, finish="STOP"), chunk(result), chunk(text(" four")), chunk(text("."), finish="STOP"))
+    assert answered(*rounds).text == "So: four."
+    for cut, whole in ((1, True), (2, False), (3, False), (4, True)):
+        decoder = Decoder(request(), provider="gemini")
+        _, error = drain(decoder, rounds[:cut])
+        assert (error is None, decoder.is_whole) == (whole, whole)
+
+
 def test_an_answer_by_a_schema() -> None:
     got = body(output_schema={"$schema": "x", "title": "Answer", **ANSWER})
     config = got["generationConfig"]

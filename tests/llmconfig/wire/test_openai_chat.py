@@ -298,7 +298,10 @@ class TestDecode:
             ("length", FinishReason.LENGTH),
             ("content_filter", FinishReason.CONTENT_FILTER),
             ("tool_calls", FinishReason.OTHER),
-            ("eos", FinishReason.OTHER),
+            ("eos", FinishReason.STOP),
+            ("model_length", FinishReason.LENGTH),
+            ("end_turn", FinishReason.STOP),
+            ("abort", FinishReason.OTHER),
         ],
     )
     def test_finish_reasons(self, raw: str, reason: FinishReason) -> None:
@@ -314,6 +317,12 @@ class TestDecode:
         got = events(chat_chunk({"refusal": "I cannot."}), STOP, DONE)
         assert got == [TextDelta(0, "I cannot."), Finished(FinishReason.REFUSAL, "refusal")]
         assert events(chat_chunk({"refusal": "I"}), chat_chunk({}, "length"), DONE)[-1].reason is FinishReason.LENGTH
+
+    def test_what_a_failure_has_cost(self) -> None:
+        """As OpenRouter sends it (recorded of minimax-m2): behind the end, with the tokens."""
+        failure = unnamed({"error": {"code": 400, "message": "Token limit reached"}, "choices": [{"delta": {}}], "usage": CHAT_USAGE})
+        got, raised = drain(Decoder(request(), provider="p"), [HELLO, chat_chunk({}, "length"), failure, DONE])
+        assert (got, type(raised)) == ([TextDelta(0, "Hello"), REPORTED], InvalidRequest)
 
     @pytest.mark.parametrize(
         ("failing", "error"),

@@ -176,7 +176,7 @@ class StreamingProvider(Provider):
             if (limits := limits_from(response.headers)) is not None:
                 yield LimitsReported(limits)
             chunks: AsyncIterator[bytes | Document] = response.aiter_bytes()
-            if is_a("application/json", response):
+            if is_a("application/json", response) or is_a("text/html", response):
                 chunks = self._unwrapped(response.aiter_bytes())
             while True:
                 chunk = await self._next_chunk(patience.wait(anext(chunks, None), due - clock()), whole=whole, waiting=waiting)
@@ -196,7 +196,7 @@ class StreamingProvider(Provider):
             await response.aclose()
 
     def _unwrapped(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes | Document]:
-        """The pieces of an answer that goes by the name of JSON."""
+        """The pieces of an answer that goes by the name of JSON or of a page, which some frameworks give to whatever has no other."""
         return stream_or_document(chunks)
 
     async def _next_chunk(self, arriving: Awaitable[Piece], *, whole: bool, waiting: bool) -> Piece:
@@ -247,11 +247,7 @@ class StreamingProvider(Provider):
 
     async def _send(self, request: ModelRequest) -> httpx2.Response:
         body = self.codec.encode(request, provider=self.slug)
-        response = await self._guarded(self._request("POST", self._answer_path(request), body), self._timeouts.first_token)
-        if is_a("text/html", response):
-            await response.aclose()
-            raise self._not_an_api()
-        return response
+        return await self._guarded(self._request("POST", self._answer_path(request), body), self._timeouts.first_token)
 
     async def _get_json(self, path: str) -> dict[str, Any]:
         return await self._json("GET", path)

@@ -39,11 +39,12 @@ class Document:
 
 
 async def stream_or_document(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes | Document]:
-    """Of a body that goes by the name of JSON: the chunks of a stream under the wrong name, or one document."""
+    """Of a body that goes by another name than a stream's: the chunks of a stream all the same, or one document, if not a page."""
     begun = False
     async for chunk in chunks:
-        if not begun and chunk.lstrip().startswith((b"{", b"[")):
-            yield Document(json_of(await _joined(chunks, chunk)))
+        if not begun and chunk.lstrip().startswith((b"{", b"[", b"<")):
+            page = chunk.lstrip().startswith(b"<")
+            yield Document(None if page else json_of(await _joined(chunks, chunk)))
             return
         begun = begun or not chunk.isspace()
         yield chunk

@@ -297,6 +297,15 @@ class ProviderContract:
         fake.script(Failure(200, b"".join(fake.frames(Answer("one two"), recorded)).decode()))
         assert (await collected(provider, self.request(fake))).message().text == "one two"
 
+    @pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "text/plain", "application/octet-stream"])
+    async def test_a_stream_under_a_strange_name(
+        self, fake: FakeVendor, provider: StreamingProvider, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        """Frameworks give one to whatever has none."""
+        monkeypatch.setattr(fake, "content_type", kind)
+        fake.script(Answer("one two"))
+        assert (await collected(provider, self.request(fake))).message().text == "one two"
+
     async def test_a_redirect_is_not_followed(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Failure(307, "", {"location": f"{fake.base_url}/elsewhere"}))
         assert isinstance(await failure_of(collected(provider, self.request(fake))), ProviderError)

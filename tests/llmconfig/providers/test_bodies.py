@@ -33,6 +33,10 @@ async def test_a_stream_is_passed_on_wherever_it_is_cut() -> None:
     assert await read(b"data: ", b'{"a": 1}\n\n', b"data: [DONE]\n\n") == [b"data: ", b'{"a": 1}\n\n', b"data: [DONE]\n\n"]
 
 
+async def test_a_page_is_no_document_and_not_read() -> None:
+    assert await read(b"\n", b"  <!DOCTYPE html>", b"<p>data: ") == [b"\n", None]
+
+
 async def test_no_document_is_read_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 8)
     assert await read(b'{"a": ', b"1}") == [{"a": 1}]

@@ -30,6 +30,9 @@ _LABELLED: Final = re.compile(
     r"(?i)((?:api[ _-]?key|access[ _-]?token|(?:\b|(?:refresh|id|auth|session)_)token(?==)|authorization|password|secret|[?&]key)"
     r"(?:\s+provided)?[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}\[]{4,}"
 )
+_SPANS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s?(ms|[smh])")
+_WAIT: Final = re.compile(r"(?i)\b(?:try again|retry) (?:in|after) ((?:\d{1,9}(?:\.\d{1,9})?\s?(?:ms|s|m|h)[a-z]{0,6}\s?){1,3})")
 _LOGIN: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]{0,15}://)[^\s/?#\"'<>]+@")
 
 
@@ -37,7 +40,7 @@ _LOGIN: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]{0,15}://)[^\s/?#\"'<>]+@")
 class Fault:
     """message: for people, scrubbed and cut. codes: every code and type the body names, the most specific first.
 
-    retry_after: seconds, where the body itself says so (Google's RetryInfo).
+    retry_after: seconds, where the body itself says so: in Google's RetryInfo, or in words, which is all that an error within a stream has.
     """
 
     message: str = ""
@@ -54,14 +57,14 @@ class Fault:
         outer = optional_object(value)
         error = optional_object(outer.get("error"))
         if not error:
-            message = outer.get("message") or outer.get("error") or outer.get("detail")
-            return cls(clean(_sentence(message)), _codes(outer))
+            message = _sentence(outer.get("message") or outer.get("error") or outer.get("detail"))
+            return cls(clean(message), _codes(outer), _spoken_delay(message))
         behind, details = _behind(error), objects(error.get("details"))
         message = ": ".join(filter(None, (_sentence(error.get("message")), behind.message)))
         return cls(
             clean(message),
             (*behind.codes, *_google_codes(details), *_codes(error), *_codes(outer)),
-            behind.retry_after or _google_delay(details),
+            behind.retry_after or _google_delay(details) or _spoken_delay(message),
         )
 
 
@@ -111,6 +114,12 @@ def _google_delay(details: list[dict[str, object]]) -> float | None:
     """Seconds, from a `RetryInfo` such as `{"retryDelay": "34.07s"}`."""
     delays = (re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)s", text_of(detail.get("retryDelay"))) for detail in details)
     return next((float(found[1]) for found in delays if found), None)
+
+
+def _spoken_delay(message: str) -> float | None:
+    """Seconds, from words such as `Please try again in 1m2.5s` (OpenAI, Groq) or `Please retry after 26 seconds` (Azure)."""
+    found = _WAIT.search(message[:_MAX_LINE])
+    return sum(float(number) * _SPANS[unit] for number, unit in _SPAN.findall(found[1].lower())) if found else None
 
 
 def _sentence(message: object) -> str:

@@ -262,6 +262,26 @@ def test_the_wait_that_a_body_asks_for(delay: str, headers: dict[str, str], seco
 
 
 @pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        ("Rate limit reached for gpt-5.4 in organization org-1. Please try again in 11.054s. Visit https://platform.openai.com", 11.054),
+        ("Rate limit reached for model `qwen3`. Please try again in 7m12.5s.", 432.5),
+        ("Please try again in 864ms.", 0.864),
+        ("Requests have exceeded the token rate limit. Please retry after 26 seconds.", 26),
+        ("You exceeded your current quota. Please retry in 34.07s.", 34.07),
+        ("Try again in 2 hours", 3600),
+        ("Please try again in a moment.", None),
+    ],
+)
+def test_the_wait_that_words_ask_for(message: str, seconds: float | None) -> None:
+    """An error within a stream has no headers; where there are some, they count."""
+    for event in ({"type": "error", "code": "rate_limit_exceeded", "message": message}, {"error": {"code": 429, "message": message}}):
+        assert error_event(event, label="OpenAI").retry_after == seconds
+    told = error_from(429, json.dumps(openai(None, message)).encode(), {"retry-after": "7"}, label="OpenAI")
+    assert told.retry_after == 7
+
+
+@pytest.mark.parametrize(
     ("message", "about_seals"),
     [
         ("messages.1.content.0: Invalid `signature` in `thinking` block", True),

@@ -83,8 +83,8 @@ class Decoder(StreamDecoder):
     def _on_part(self, part: dict[str, Any], out: list[StreamEvent]) -> None:
         text = part.get("text")
         signature = text_of(part.get("thoughtSignature"))
-        if type(text) is str:
-            self._on_text("thinking" if part.get("thought") else "text", text, signature, out)
+        if type(text) is str or (signature and not _says_something(part)):
+            self._on_text("thinking" if part.get("thought") else "text", text or "", signature, out)
         elif call := optional_object(part.get("functionCall")):
             self._on_call(call, signature, out)
         elif medium := optional_object(part.get("inlineData") or part.get("fileData")):
@@ -94,7 +94,7 @@ class Decoder(StreamDecoder):
         # What Google's own tools did, which routekit never asks for, is passed over.
 
     def _on_text(self, kind: Literal["text", "thinking"], text: str, signature: str, out: list[StreamEvent]) -> None:
-        """A signature belongs to the text it comes with or, in an empty part, to the text before it; two never share a block."""
+        """A signature belongs to the text it comes with or, where it comes alone, to the text before it; two never share a block."""
         if not text and not signature:
             return
         if kind != self._kind or (signature and self._signed):

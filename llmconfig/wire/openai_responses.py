@@ -190,10 +190,11 @@ class Decoder(StreamDecoder):
                     raise StreamInterrupted(f"{self._label} began a second answer in the same stream.")
                 self._started = True
             case "response.completed" | "response.incomplete" | "response.failed" as kind:
-                response = object_of(event["response"])
+                failed = kind == "response.failed"
+                response = optional_object(event.get("response")) if failed else object_of(event["response"])
                 _report(response.get("usage"), out)
-                if kind == "response.failed":
-                    raise error_event(response.get("error"), label=self._label)
+                if failed:
+                    raise error_event(response.get("error") or event.get("error"), label=self._label)
                 if not self._indices:  # a gateway that has only pretended to stream
                     for output, item in enumerate(objects(response.get("output"))):
                         self._on_item(output, item, out, done=True)

@@ -269,6 +269,13 @@ class TestMedia:
         ]
 
 
+def test_a_signature_alone_belongs_to_the_text_before_it() -> None:
+    message = answered(chunk(text("Hello.")), chunk({"thoughtSignature": "s1"}), chunk(call("tickets__find")), STOP)
+    assert [getattr(part.provider_data, "data", None) for part in message.parts] == [{"thought_signature": "s1"}, None]  # type: ignore[union-attr]
+    thought = answered(chunk(text("hm", thought=True), {"thought": True, "thoughtSignature": "s0"}), chunk(text("So.")), STOP)
+    assert thought.parts == (Thinking("hm", sealed(thought_signature="s0")), Text("So."))
+
+
 def test_an_answer_goes_on_behind_the_end_of_a_round() -> None:
     """Recorded of gemini-2.5-pro with code execution: `STOP` comes with the code, too. What is cut off behind it is not whole."""
     code, result = {"executableCode": {"code": "print(4)"}}, {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "4"}}

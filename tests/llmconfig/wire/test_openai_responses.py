@@ -290,6 +290,7 @@ class TestDecode:
             (ended("failed", error={"code": "rate_limit_exceeded", "message": "slow"}), RateLimited),
             (ended("failed", error={"code": "invalid_prompt", "message": "flagged"}), ContentFiltered),
             (ended("failed", error=None), Overloaded),
+            (named({"type": "response.failed", "error": {"code": "rate_limit_exceeded", "message": "slow"}}), RateLimited),
             (named({"type": "error", "code": "rate_limit_exceeded", "message": "slow", "param": None}), RateLimited),
             (named({"type": "error", "error": {"type": "server_error", "message": "oops"}}), Overloaded),
         ],

@@ -15,7 +15,7 @@ from llmconfig.llm import AuthenticationFailed, Overloaded, ProviderUnavailable,
 from llmconfig.net import UrlForbidden, check_url
 from llmconfig.providers.bodies import read_document
 from llmconfig.providers.failures import describe
-from llmconfig.wire.decoding import count, optional_object, text_of
+from llmconfig.wire.decoding import optional_object, text_of
 from llmconfig.wire.errors import retry_after
 from llmconfig.wire.fault import clean
 
@@ -122,5 +122,5 @@ class AccessTokens(ABC):
 
 def _lifetime(value: object) -> int | None:
     """Seconds, which some write as a text; None for what is none."""
-    seconds = int(value) if isinstance(value, str) and _SECONDS.fullmatch(value) else count(value)
-    return None if seconds is None else min(seconds, _LONGEST_S)
+    seconds = int(value) if isinstance(value, str) and _SECONDS.fullmatch(value) else value
+    return min(seconds, _LONGEST_S) if type(seconds) is int and seconds >= 0 else None

@@ -49,7 +49,7 @@ class ChatProvider(SDKProvider):
     sdk = "openai"
     answer_path = "/chat/completions"
     models_path = "/models"
-    endpoints = ("/chat/completions",)
+    endpoints: ClassVar[Sequence[str]] = ("/chat/completions",)
     capabilities = Capabilities(inputs=frozenset({"image"}))
     options: ClassVar[Sequence[CredentialField]] = (
         LIMIT,

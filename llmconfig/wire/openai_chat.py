@@ -241,8 +241,8 @@ class Decoder(StreamDecoder):
 
     def _on(self, event: dict[str, Any], out: list[StreamEvent]) -> None:
         if event.get("error") or event.get("object") == "error":  # vLLM's older form
-            if counts := optional_object(event.get("usage")):  # OpenRouter says what the failure has cost
-                out.append(UsageReported(usage_of(counts)))
+            if spent := optional_object(event.get("usage")):  # OpenRouter says what the failure has cost
+                out.append(UsageReported(usage_of(spent)))
             raise error_event(event, label=self._label)
         choices = event.get("choices")
         if choices:  # null or empty in usage and filter chunks

@@ -99,7 +99,10 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. idle is the longest silence between two pieces of a stream; first_token waits for the first of them."""
+    """Seconds. idle is the longest silence between two pieces of a stream; first_token waits for the first of them.
+
+    A model that thinks without a word may take longer than first_token, as long as its server shows that it is alive.
+    """
 
     connect: float = 10.0
     first_token: float = 120.0

@@ -190,6 +190,8 @@ class StreamingProvider(Provider):
                 waiting, over, whole = waiting and not spoke, whole, decoder.is_whole
                 if spoke or whole != over or not (waiting or whole):  # a sign of life only counts between pieces of the answer
                     due = clock() + (LAST_BYTES_S if ended else TAIL_S if whole else self._timeouts.idle)
+                elif waiting and decoder.has_begun:  # or while it thinks: Claude's pings, OpenAI's keepalives (AntigmaLabs/ante#187)
+                    due = max(due, clock() + min(self._timeouts.idle, self._timeouts.first_token))
             self._decoded(decoder.close)
         finally:
             patience.close()

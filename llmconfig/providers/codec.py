@@ -14,6 +14,9 @@ class Decoder(Protocol):
     """One answer; see `llmconfig.wire.decoding.StreamDecoder`."""
 
     @property
+    def has_begun(self) -> bool: ...
+
+    @property
     def is_whole(self) -> bool: ...
 
     def feed(self, data: bytes, /) -> list[StreamEvent]: ...

@@ -264,6 +264,7 @@ class Decoder(StreamDecoder):
             out.append(TextDelta(EXPLANATION, explained))
 
     def _on_block_start(self, index: int, block: dict[str, Any], out: list[StreamEvent]) -> None:
+        self._begun = True
         match block.get("type"):
             case "text":
                 if text := text_of(block.get("text")):

@@ -34,7 +34,7 @@ class StreamDecoder(ABC):
     next call, after those events were handed out. Bytes after the terminal event are ignored.
     """
 
-    __slots__ = ("_done", "_failure", "_label", "_names", "_splitter")
+    __slots__ = ("_begun", "_done", "_failure", "_label", "_names", "_splitter")
     splitter: ClassVar[type[Splitter]] = EventSplitter
     """How the wire frames its events."""
 
@@ -45,7 +45,7 @@ class StreamDecoder(ABC):
         self._names = ToolNames(request)
         self._splitter = self.splitter()
         self._failure: ProviderError | None = None
-        self._done = False
+        self._begun = self._done = False
 
     def feed(self, data: bytes) -> list[StreamEvent]:
         """The events that these bytes complete. Raises the `ProviderError` that an error event means."""
@@ -76,6 +76,11 @@ class StreamDecoder(ABC):
         except _UNREADABLE as error:
             raise StreamInterrupted(f"{self._label} sent an answer that cannot be read.") from error
         return out
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the model is at work on its answer, though it may think for minutes before it says anything."""
+        return self._begun
 
     @property
     def is_whole(self) -> bool:

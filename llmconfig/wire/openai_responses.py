@@ -209,6 +209,7 @@ class Decoder(StreamDecoder):
         return "refusal" if reason == "completed" and self._refused else reason
 
     def _on_item(self, output: int, item: dict[str, Any], out: list[StreamEvent], *, done: bool) -> None:
+        self._begun = True
         match item.get("type"):
             case "function_call":
                 self._on_call(output, item, out, done=done)

@@ -7,15 +7,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmconfig.llm import AuthenticationFailed, Capabilities, FinishReason, Media, Message, ModelNotFound, Text, Thinking, UsageReported
+from llmconfig.llm import (
+    AuthenticationFailed,
+    Capabilities,
+    FinishReason,
+    Media,
+    Message,
+    ModelNotFound,
+    ProviderTimeout,
+    Text,
+    Thinking,
+    Timeouts,
+    UsageReported,
+)
 from llmconfig.providers.anthropic import AnthropicProvider
 from llmconfig.providers.uploads import MediaLimits
 from tests.fakes.anthropic import FakeAnthropic
-from tests.fakes.script import Answer, Failure, Tokens
+from tests.fakes.script import Answer, Failure, Recorded, Tokens
 from tests.fakes.strict import seal
 from tests.llmconfig.providers.contract import TOOLS, ProviderContract, collected, failure_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from llmconfig.providers.base import StreamingProvider
     from tests.fakes.server import FakeVendor
 
@@ -42,6 +56,25 @@ class TestAnthropic(ProviderContract):
         assert thought.text == "two and two"
         assert thought.provider_data is not None
         assert thought.provider_data.data["signature"] == seal("anthropic", fake.models[0], "two and two")
+
+    async def test_a_long_thought_without_a_word_is_waited_for(self, fake: FakeVendor) -> None:
+        """Pings say that it goes on; ahead of its beginning they say nothing."""
+        frames, ping = fake.frames, b'event: ping\ndata: {"type": "ping"}\n\n'
+        for behind, expected in ((b"content_block_start", "Four."), (b"message_start", "")):
+
+            def thinking(answer: Answer, recorded: Recorded, behind: bytes = behind) -> Iterator[bytes]:
+                said = list(frames(answer, recorded))
+                begun = next(at for at, frame in enumerate(said) if behind in frame) + 1
+                yield from [*said[:begun], *[ping] * 8, *said[begun:]]
+
+            fake.frames = thinking  # type: ignore[method-assign]
+            fake.script(Answer("Four.", thinking="hm", pace=0.1))
+            provider = self.build(fake, timeouts=Timeouts(connect=2, first_token=0.5, idle=0.5))
+            if expected:
+                assert (await collected(provider, self.request(fake))).message().text == expected
+            else:
+                assert type(await failure_of(collected(provider, self.request(fake)))) is ProviderTimeout
+            await provider.aclose()
 
     async def test_bound_thoughts_are_sent_with_leave_to_drop_them(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.models = ["claude-fable-5-1"]

@@ -300,6 +300,13 @@ class TestDecode:
         assert got == [TextDelta(0, "Hel")]
         assert type(raised) is error
 
+    def test_it_has_begun_with_its_first_item(self) -> None:
+        """A reasoning item says nothing for as long as the model thinks; Azure and OpenAI then send keepalives."""
+        decoder = Decoder(request(), provider="openai")
+        created = named({"type": "response.created", "response": {}})
+        seen = [decoder.feed(piece) or decoder.has_begun for piece in (created, event("output_item.added", item={"type": "reasoning"}))]
+        assert seen == [False, True]
+
     def test_a_failed_answer_still_reports_its_usage(self) -> None:
         failing = ended("failed", error={"code": "server_error", "message": "oops"}, usage={"input_tokens": 5, "output_tokens": 2})
         got, raised = drain(Decoder(request(), provider="openai"), [failing])

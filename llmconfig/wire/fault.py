@@ -57,7 +57,8 @@ class Fault:
         outer = optional_object(value)
         error = optional_object(outer.get("error"))
         if not error:
-            message = _sentence(outer.get("message") or outer.get("error") or outer.get("detail"))
+            said = (_sentence(outer.get(name)) for name in ("message", "error", "detail", "errors", "msg", "title"))
+            message = next(filter(None, said), "")
             return cls(clean(message), _codes(outer), _spoken_delay(message))
         behind, details = _behind(error), objects(error.get("details"))
         message = ": ".join(filter(None, (_sentence(error.get("message")), behind.message)))
@@ -123,9 +124,11 @@ def _spoken_delay(message: str) -> float | None:
 
 
 def _sentence(message: object) -> str:
-    """The message itself; validation servers send a list of `{"msg": …}` instead, Mistral within an object."""
+    """The message itself; validation servers send a list of `{"msg": …}` instead, Mistral within an object, Cloudflare one of messages."""
     if isinstance(message, dict):
         message = optional_object(cast("object", message)).get("detail")
     if isinstance(message, list):
-        return "; ".join(filter(None, (text_of(item.get("msg")) for item in objects(cast("object", message)))))
+        return "; ".join(
+            filter(None, (text_of(item.get("msg")) or text_of(item.get("message")) for item in objects(cast("object", message))))
+        )
     return text_of(message)

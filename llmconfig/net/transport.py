@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from llmconfig.net.policy import EgressPolicy
 
 KEEPALIVE_S = 60.0
+HEADER_BYTES = 64 * 1024
+"""The longest line of a header. Companies' gateways send policies of more than aiohttp's own 8 kB."""
 ERROR_BYTES = 64 * 1024
 ERROR_S = 5.0
 """What is read of the body of an error, and for how long: SDKs read it whole, whoever sends it."""
@@ -107,6 +109,8 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 auto_decompress=False,
+                max_line_size=HEADER_BYTES,
+                max_field_size=HEADER_BYTES,
                 requote_redirect_url=False,
             )
         return self._session

@@ -195,6 +195,17 @@ async def test_a_body_streams_as_it_arrives_and_connections_are_reused() -> None
     assert peers[0] == peers[1]
 
 
+async def test_a_long_header_is_read() -> None:
+    policy = "default-src 'self'; " + "https://app.example.com " * 1000
+
+    async def handle(_: web.Request) -> web.Response:
+        return web.Response(text="ok", headers={"content-security-policy": policy})
+
+    async with serving(handle) as port, build_client(LOOPBACK) as client:
+        response = await client.get(f"http://127.0.0.1:{port}/")
+    assert (response.text, response.headers["content-security-policy"]) == ("ok", policy.strip())
+
+
 async def test_gzip_is_decoded_once_and_bodies_arrive_whole() -> None:
     async def handle(request: web.Request) -> web.Response:
         response = web.json_response({"echo": (await request.read()).decode(), "type": request.content_type})

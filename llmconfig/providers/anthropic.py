@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 from llmconfig.llm import Capabilities, CredentialField, ModelInfo, Timeouts
 from llmconfig.net import EgressPolicy
+from llmconfig.providers.form_fields import REASONING, address_field, key_field, limit_field
 from llmconfig.providers.sdk import SDKProvider
 from llmconfig.providers.uploads import LIFETIME_S, MediaLimits, Uploads
-from llmconfig.wire import anthropic_messages, reasoning
+from llmconfig.wire import anthropic_messages
 from llmconfig.wire.answer_schema import closed
 from llmconfig.wire.claude_models import claude
 from llmconfig.wire.decoding import count, optional_object, text_of
@@ -47,12 +48,12 @@ class AnthropicProvider(SDKProvider):
     price_list = "anthropic"
     capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image", "document"}))
     fields = (
-        CredentialField("api_key", "API key", required=True, write_only=True, help="Begins with sk-ant-. From platform.claude.com."),
-        CredentialField("base_url", "Base URL", type="url", default=default_base_url, help="Change it only for a gateway."),
+        key_field("Begins with sk-ant-. From platform.claude.com."),
+        address_field(default_base_url),
     )
     options = (
-        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1, help="Thinking counts towards it."),
-        *reasoning.OPTIONS,
+        limit_field("Thinking counts towards it."),
+        *REASONING,
         CredentialField(
             "cache_ttl",
             "Prompt cache",

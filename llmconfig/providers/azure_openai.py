@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from llmconfig.llm import AuthenticationFailed, Capabilities, CredentialField, InvalidRequest, ModelInfo, ModelNotFound, Secret, Timeouts
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.entra import AUTHORITY, EntraTokens
+from llmconfig.providers.form_fields import LIMIT, effort_field, limit_field, temperature_field
 from llmconfig.providers.sdk import SDKProvider
 from llmconfig.wire import openai_chat, openai_responses
 from llmconfig.wire.chat_dialect import Dialect
@@ -109,20 +110,15 @@ class AzureOpenAIProvider(SDKProvider):
             entries=(
                 CredentialField("model", "Model", required=True),
                 CredentialField("context_window", "Context window (tokens)", type="integer", minimum=1),
-                CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1),
+                LIMIT,
                 CredentialField("inputs", "Takes", type="list", choices=_KINDS),
                 CredentialField("thinking", "Reasons", type="boolean"),
             ),
         ),
     )
     options = (
-        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1, help="Reasoning counts towards it."),
-        CredentialField(
-            "reasoning_effort",
-            "Reasoning effort",
-            choices=("none", "minimal", "low", "medium", "high", "xhigh"),
-            help="Empty: the model's own default.",
-        ),
+        limit_field("Reasoning counts towards it."),
+        effort_field("none", "minimal", "low", "medium", "high", "xhigh"),
         CredentialField(
             "reasoning_summary",
             "Show summaries of the reasoning",
@@ -130,7 +126,7 @@ class AzureOpenAIProvider(SDKProvider):
             default=False,
             help="Only with v1 and a reasoning effort.",
         ),
-        CredentialField("temperature", "Temperature", type="number", minimum=0, maximum=2, help="0 to 2. Reasoning models refuse it."),
+        temperature_field("Reasoning models refuse it."),
     )
 
     @classmethod

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from llmconfig.llm import Capabilities, CredentialField, InvalidRequest, ModelInfo, ProviderError
+from llmconfig.providers.form_fields import LIMIT, REASONING, TEMPERATURE
 from llmconfig.providers.sdk import SDKProvider
-from llmconfig.wire import openai_chat, reasoning
+from llmconfig.wire import openai_chat
 from llmconfig.wire.decoding import count, text_of
 
 if TYPE_CHECKING:
@@ -20,22 +21,6 @@ if TYPE_CHECKING:
 _NO_LIST: Final = frozenset({404, 405, 501})
 _KEYLESS: Final = "none"
 """The SDK insists on a key; where there is none, its header is left out."""
-
-
-LIMIT: Final = CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1)
-TEMPERATURE: Final = CredentialField("temperature", "Temperature", type="number", minimum=0, maximum=2, help="0 to 2.")
-
-
-def effort_field(*words: str, help: str = "Empty: the model's own default.") -> CredentialField:
-    return CredentialField("reasoning_effort", "Reasoning effort", choices=words, help=help)
-
-
-def key_field(hint: str) -> CredentialField:
-    return CredentialField("api_key", "API key", required=True, write_only=True, help=hint)
-
-
-def address_field(default: str, help: str = "Change it only for a gateway.") -> CredentialField:
-    return CredentialField("base_url", "Base URL", type="url", default=default, help=help)
 
 
 class ChatProvider(SDKProvider):
@@ -51,11 +36,7 @@ class ChatProvider(SDKProvider):
     models_path = "/models"
     endpoints: ClassVar[Sequence[str]] = ("/chat/completions",)
     capabilities = Capabilities(inputs=frozenset({"image"}))
-    options: ClassVar[Sequence[CredentialField]] = (
-        LIMIT,
-        TEMPERATURE,
-        *reasoning.OPTIONS,
-    )
+    options: ClassVar[Sequence[CredentialField]] = (LIMIT, TEMPERATURE, *REASONING)
 
     def _connect(self, http: httpx2.AsyncClient) -> Any:
         client = self._sdk.AsyncOpenAI(

@@ -21,11 +21,12 @@ from llmconfig.llm import (
 )
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.bodies import read_document
+from llmconfig.providers.form_fields import REASONING, address_field, limit_field, temperature_field
 from llmconfig.providers.google_account import GoogleTokens, ServiceAccount
 from llmconfig.providers.google_files import LIFETIME_S, GoogleFiles
 from llmconfig.providers.plain import PlainProvider
 from llmconfig.providers.uploads import MediaLimits, Uploads
-from llmconfig.wire import gemini, reasoning
+from llmconfig.wire import gemini
 from llmconfig.wire.decoding import count, objects, text_of
 from llmconfig.wire.gemini_models import traits_of
 
@@ -75,19 +76,12 @@ class GeminiProvider(PlainProvider):
         ),
         CredentialField("project", "Project", group=_VERTEX, help="Of Google Cloud. Empty: the service account's own."),
         CredentialField("location", "Location", default="global", group=_VERTEX, help="Such as europe-west4."),
-        CredentialField("base_url", "Base URL", type="url", default=default_base_url, help="Change it only for a gateway."),
+        address_field(default_base_url),
     )
     options = (
-        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1, help="Thinking counts towards it."),
-        *reasoning.OPTIONS,
-        CredentialField(
-            "temperature",
-            "Temperature",
-            type="number",
-            minimum=0,
-            maximum=2,
-            help="0 to 2. Google advises against changing it for Gemini 3.",
-        ),
+        limit_field("Thinking counts towards it."),
+        *REASONING,
+        temperature_field("Google advises against changing it for Gemini 3."),
     )
 
     @classmethod

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from llmconfig.llm import EFFORTS, Capabilities, CredentialField, ModelInfo, ProviderError
-from llmconfig.providers.chat import LIMIT, TEMPERATURE, ChatProvider, address_field, effort_field
+from llmconfig.providers.chat import ChatProvider
+from llmconfig.providers.form_fields import LIMIT, TEMPERATURE, address_field, effort_field
 from llmconfig.wire.chat_dialect import Dialect
 from llmconfig.wire.decoding import count, optional_object
 from llmconfig.wire.openai_chat import ChatWire

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from llmconfig.llm import Capabilities, ContextTooLong, CredentialField, InvalidRequest, ModelInfo, ModelNotFound, ProviderError
 from llmconfig.providers.bodies import lines_or_document
+from llmconfig.providers.form_fields import LIMIT, TEMPERATURE
 from llmconfig.providers.plain import PlainProvider
 from llmconfig.wire import ollama
 from llmconfig.wire.decoding import count, objects, optional_object, text_of
@@ -114,8 +115,8 @@ class OllamaProvider(PlainProvider):
             minimum=1,
             help=f"Empty: {DEFAULT_WINDOW:,}, or what the model's own file sets. A larger one takes more of the server's memory.",
         ),
-        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1),
-        CredentialField("temperature", "Temperature", type="number", minimum=0, maximum=2, help="0 to 2."),
+        LIMIT,
+        TEMPERATURE,
         CredentialField("top_p", "Top p", type="number", minimum=0, maximum=1, help="0 to 1."),
         CredentialField(
             "reasoning_effort", "Thinking", choices=("none", "low", "medium", "high"), help="gpt-oss knows degrees; others think or do not."

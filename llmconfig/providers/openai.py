@@ -8,9 +8,10 @@ from urllib.parse import quote, urlsplit
 
 from llmconfig.llm import Capabilities, CredentialField, ModelInfo, Timeouts
 from llmconfig.net import EgressPolicy
+from llmconfig.providers.form_fields import REASONING, address_field, key_field, limit_field, temperature_field
 from llmconfig.providers.sdk import SDKProvider
 from llmconfig.providers.uploads import LIFETIME_S, MediaLimits, Uploads
-from llmconfig.wire import openai_responses, reasoning
+from llmconfig.wire import openai_responses
 from llmconfig.wire.openai_models import answers_by_schema, reasons
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ class OpenAIProvider(SDKProvider):
     price_list = "openai"
     capabilities = Capabilities(thinking=True, structured_output=True, inputs=frozenset({"image", "document"}))
     fields = (
-        CredentialField("api_key", "API key", required=True, write_only=True, help="Begins with sk-. From platform.openai.com."),
-        CredentialField("base_url", "Base URL", type="url", default=default_base_url, help="Change it only for a gateway or a region."),
+        key_field("Begins with sk-. From platform.openai.com."),
+        address_field(default_base_url, "Change it only for a gateway or a region."),
     )
     options = (
-        CredentialField("max_output_tokens", "Longest answer (tokens)", type="integer", minimum=1, help="Reasoning counts towards it."),
-        *reasoning.OPTIONS,
+        limit_field("Reasoning counts towards it."),
+        *REASONING,
         CredentialField(
             "reasoning_summary",
             "Show summaries of the reasoning",
@@ -65,7 +66,7 @@ class OpenAIProvider(SDKProvider):
             choices=("in_memory", "24h"),
             help="Empty: as OpenAI does by default. Newer models know 24h only.",
         ),
-        CredentialField("temperature", "Temperature", type="number", minimum=0, maximum=2, help="0 to 2. Reasoning models refuse it."),
+        temperature_field("Reasoning models refuse it."),
     )
 
     def __init__(self, credentials: Credentials, *, egress: EgressPolicy = EgressPolicy(), timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  frozen values

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from llmconfig.llm import Capabilities, ModelInfo
-from llmconfig.providers.chat import LIMIT, TEMPERATURE, ChatProvider, address_field, effort_field, key_field
+from llmconfig.providers.chat import ChatProvider
+from llmconfig.providers.form_fields import LIMIT, TEMPERATURE, address_field, effort_field, key_field
 from llmconfig.wire.chat_dialect import Dialect
 from llmconfig.wire.decoding import count, optional_object, text_of
 from llmconfig.wire.openai_chat import ChatWire

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmconfig.llm import Capabilities, ModelInfo
-from llmconfig.providers.chat import LIMIT, TEMPERATURE, ChatProvider, address_field, effort_field, key_field
+from llmconfig.providers.chat import ChatProvider
+from llmconfig.providers.form_fields import LIMIT, TEMPERATURE, address_field, effort_field, key_field
 from llmconfig.wire.decoding import count
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from llmconfig.llm import EFFORTS, CredentialField, Effort, Reasoning
+from llmconfig.llm import EFFORTS, Effort, Reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,23 +21,6 @@ BUDGETS: Final[Mapping[Effort, int]] = {
     "max": 32768,
 }
 """Tokens that an effort stands for where a vendor counts tokens; a budget stands for the smallest effort that holds it."""
-
-OPTIONS: Final = (
-    CredentialField(
-        "reasoning_effort",
-        "Reasoning effort",
-        choices=EFFORTS,
-        help="Empty: the model's own default. A word that the model does not know stands for the nearest one.",
-    ),
-    CredentialField(
-        "thinking_budget",
-        "Thinking budget (tokens)",
-        type="integer",
-        minimum=0,
-        help="In place of an effort. 0 switches thinking off where the model allows it.",
-    ),
-)
-"""The options of a config that `reasoning_of` reads; every provider with models that think states them."""
 
 
 def reasoning_of(options: JSONObject) -> Reasoning | None:

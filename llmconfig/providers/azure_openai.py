@@ -14,7 +14,7 @@ from llmconfig.llm import AuthenticationFailed, Capabilities, CredentialField, I
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.entra import AUTHORITY, EntraTokens
 from llmconfig.providers.form_fields import LIMIT, effort_field, limit_field, temperature_field
-from llmconfig.providers.sdk import SDKProvider
+from llmconfig.providers.openai_sdk import OpenAISDKProvider
 from llmconfig.wire import openai_chat, openai_responses
 from llmconfig.wire.chat_dialect import Dialect
 from llmconfig.wire.openai_models import reasons
@@ -71,7 +71,7 @@ class _EitherWire:
         return openai_responses if request.options.get("api_style", _V1) == _V1 else self._chat
 
 
-class AzureOpenAIProvider(SDKProvider):
+class AzureOpenAIProvider(OpenAISDKProvider):
     """The key, or an application of Entra ID: it is used as soon as its tenant and client are named."""
 
     slug = "azure_openai"
@@ -79,7 +79,6 @@ class AzureOpenAIProvider(SDKProvider):
     kind = "gateway"
     wire = "openai_responses"
     codec: ClassVar[Wire] = _EitherWire()
-    sdk = "openai"
     answer_path = "/v1/responses"
     models_path = "/v1/models"
     price_list = "azure"
@@ -176,19 +175,7 @@ class AzureOpenAIProvider(SDKProvider):
             )
 
     def _connect(self, http: httpx2.AsyncClient) -> Any:
-        client = self._sdk.AsyncOpenAI(
-            api_key="in-its-own-header",
-            base_url=_root(self.base_url),
-            http_client=http,
-            max_retries=0,
-            timeout=self._sdk.Timeout(None, connect=self._timeouts.connect),
-            admin_api_key="",
-            webhook_secret="",
-        )
-        # OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS are the operator's; no tenant's request may carry them.
-        client.organization = client.project = None
-        client._custom_headers = {}
-        return client
+        return self._client_at(_root(self.base_url), "in-its-own-header", http)
 
     async def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx2.Response:
         if self._entra is not None:

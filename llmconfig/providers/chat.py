@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from llmconfig.llm import Capabilities, CredentialField, InvalidRequest, ModelInfo, ProviderError
 from llmconfig.providers.form_fields import LIMIT, REASONING, TEMPERATURE
-from llmconfig.providers.sdk import SDKProvider
+from llmconfig.providers.openai_sdk import OpenAISDKProvider
 from llmconfig.wire import openai_chat
 from llmconfig.wire.decoding import count, text_of
 
@@ -23,7 +23,7 @@ _KEYLESS: Final = "none"
 """The SDK insists on a key; where there is none, its header is left out."""
 
 
-class ChatProvider(SDKProvider):
+class ChatProvider(OpenAISDKProvider):
     """A vendor of this kind states its facts: slug, label, base URL, fields, options, capabilities, and its dialect as `codec`.
 
     A base URL without a path, or with the beginning of it, gets that of the vendor's own.
@@ -31,7 +31,6 @@ class ChatProvider(SDKProvider):
 
     wire = "openai_chat"
     codec: ClassVar[Wire] = openai_chat
-    sdk = "openai"
     answer_path = "/chat/completions"
     models_path = "/models"
     endpoints: ClassVar[Sequence[str]] = ("/chat/completions",)
@@ -39,19 +38,7 @@ class ChatProvider(SDKProvider):
     options: ClassVar[Sequence[CredentialField]] = (LIMIT, TEMPERATURE, *REASONING)
 
     def _connect(self, http: httpx2.AsyncClient) -> Any:
-        client = self._sdk.AsyncOpenAI(
-            api_key=self._key.reveal() or _KEYLESS,
-            base_url=self._api,
-            http_client=http,
-            max_retries=0,
-            timeout=self._sdk.Timeout(None, connect=self._timeouts.connect),
-            admin_api_key="",
-            webhook_secret="",
-        )
-        # OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS are the operator's; no tenant's request may carry them.
-        client.organization = client.project = None
-        client._custom_headers = {}
-        return client
+        return self._client_at(self._api, self._key.reveal() or _KEYLESS, http)
 
     @property
     def _api(self) -> str:

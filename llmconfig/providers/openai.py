@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from llmconfig.llm import Capabilities, CredentialField, ModelInfo, Timeouts
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.form_fields import REASONING, address_field, key_field, limit_field, temperature_field
-from llmconfig.providers.sdk import SDKProvider
+from llmconfig.providers.openai_sdk import OpenAISDKProvider
 from llmconfig.providers.uploads import LIFETIME_S, MediaLimits, Uploads
 from llmconfig.wire import openai_responses
 from llmconfig.wire.openai_models import answers_by_schema, reasons
@@ -34,12 +34,11 @@ _NOT_CHAT: Final = (
 _COUNTED: Final = frozenset({"input", "instructions", "model", "parallel_tool_calls", "reasoning", "text", "tool_choice", "tools"})
 
 
-class OpenAIProvider(SDKProvider):
+class OpenAIProvider(OpenAISDKProvider):
     slug = "openai"
     label = "OpenAI"
     wire = "openai_responses"
     codec: ClassVar[Wire] = openai_responses
-    sdk = "openai"
     answer_path = "/responses"
     models_path = "/models"
     endpoints = ("/responses", "/chat/completions", "/models")
@@ -84,19 +83,8 @@ class OpenAIProvider(SDKProvider):
         return await self._upload("/files", part, purpose=purpose, expires_after={"anchor": "created_at", "seconds": LIFETIME_S})
 
     def _connect(self, http: httpx2.AsyncClient) -> Any:
-        client = self._sdk.AsyncOpenAI(
-            api_key=self._key.reveal(),
-            base_url=self.base_url if urlsplit(self.base_url).path else f"{self.base_url}/v1",
-            http_client=http,
-            max_retries=0,
-            timeout=self._sdk.Timeout(None, connect=self._timeouts.connect),
-            admin_api_key="",
-            webhook_secret="",
-        )
-        # OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS are the operator's; no tenant's request may carry them.
-        client.organization = client.project = None
-        client._custom_headers = {}
-        return client
+        root = self.base_url if urlsplit(self.base_url).path else f"{self.base_url}/v1"
+        return self._client_at(root, self._key.reveal(), http)
 
     @classmethod
     def capabilities_of(cls, model: str) -> Capabilities:

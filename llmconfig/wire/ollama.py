@@ -30,7 +30,7 @@ from llmconfig.wire.history import repair
 from llmconfig.wire.names import ToolNames, call_ids
 from llmconfig.wire.ndjson import LineSplitter
 from llmconfig.wire.reasoning import effort_of
-from llmconfig.wire.schema import fresh, parameters
+from llmconfig.wire.schema import fresh, function_tools, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -69,17 +69,7 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     names = ToolNames(request)
     body: dict[str, Any] = {"model": request.model, "stream": True, "truncate": False, "shift": False}
     if request.tools:
-        body["tools"] = [
-            {
-                "type": "function",
-                "function": {
-                    "name": names.to_wire(tool.name),
-                    "description": tool.description,
-                    "parameters": _parameters(tool.input_schema),
-                },
-            }
-            for tool in request.tools
-        ]
+        body["tools"] = function_tools(request, names, _parameters)
     elif request.output_schema is not None:
         body["format"] = fresh(request.output_schema)
     body["messages"] = [*_system(request), *_messages(history, names)]

@@ -33,7 +33,7 @@ from llmconfig.wire.history import repair
 from llmconfig.wire.names import ToolNames
 from llmconfig.wire.openai_models import efforts, reasons
 from llmconfig.wire.reasoning import effort_of
-from llmconfig.wire.schema import fresh, parameters
+from llmconfig.wire.schema import fresh, function_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -101,17 +101,7 @@ def encode(request: ModelRequest, *, provider: str, dialect: Dialect = PLAIN) ->
     names = ToolNames(request)
     body: dict[str, Any] = {"model": request.model, "stream": True, "stream_options": {"include_usage": True}}
     if request.tools:
-        body["tools"] = [
-            {
-                "type": "function",
-                "function": {
-                    "name": names.to_wire(tool.name),
-                    "description": tool.description,
-                    "parameters": parameters(tool.input_schema),
-                },
-            }
-            for tool in request.tools
-        ]
+        body["tools"] = function_tools(request, names)
     system = [{"role": "system", "content": request.system}] if request.system.strip() else []
     messages = [*system, *_messages(history, names, dialect.call_ids(history, request), dialect)]
     body["messages"] = bridged(messages) if dialect.is_mistral(request) else messages

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
-    from llmconfig.llm import JSONObject
+    from collections.abc import Callable
+
+    from llmconfig.llm import JSONObject, ModelRequest
+    from llmconfig.wire.names import ToolNames
 
 # Anthropic and OpenAI both answer 400 to these at the root; deeper down they are fine.
 _ROOT_COMBINATORS: Final = ("anyOf", "oneOf", "allOf")
@@ -33,6 +36,19 @@ def parameters(schema: JSONObject) -> dict[str, Any]:
             root["properties"] = fresh(cast("JSONObject", lent)) | root["properties"]
     root["type"] = "object"
     return root
+
+
+def function_tools(
+    request: ModelRequest, names: ToolNames, reduced: Callable[[JSONObject], dict[str, Any]] = parameters
+) -> list[dict[str, Any]]:
+    """The tools of a request as Chat Completions has them, and Ollama after it. reduced: a schema as the server takes it."""
+    return [
+        {
+            "type": "function",
+            "function": {"name": names.to_wire(tool.name), "description": tool.description, "parameters": reduced(tool.input_schema)},
+        }
+        for tool in request.tools
+    ]
 
 
 def _branches(schema: JSONObject) -> list[JSONObject]:

@@ -29,7 +29,7 @@ from llmconfig.wire.claude_models import claude
 from llmconfig.wire.decoding import StreamDecoder, count, index_of, object_of, optional_object, text_of
 from llmconfig.wire.encoding import PDF, base64_text, media_type, sealed, takes
 from llmconfig.wire.errors import error_event, error_from
-from llmconfig.wire.history import repair
+from llmconfig.wire.history import repaired
 from llmconfig.wire.names import ToolNames, call_ids
 from llmconfig.wire.reasoning import budget_of, effort_of
 from llmconfig.wire.schema import fresh, parameters
@@ -68,9 +68,7 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     Four cache breakpoints: the tools, the system text and the last two turns of the user, so that each step of a run reads what the
     last one wrote and writes for the next. All live equally long: the API wants longer lives ahead of shorter ones.
     """
-    history = repair(
-        request.messages, provider=provider, model=request.model, seals=_seals(request), carries=lambda part: carries(request, part)
-    )
+    history = repaired(request, provider=provider, carries=carries, seals=_seals(request))
     names = ToolNames(request)
     mark = _cache_mark(request)
     limit, thinking, effort = _thinking(request, history)

@@ -13,7 +13,7 @@ from llmconfig.wire.errors import error_from
 from llmconfig.wire.gemini_models import thinking_config, traits_of
 from llmconfig.wire.gemini_schema import function_parameters, reduced_schema
 from llmconfig.wire.gemini_stream import SIGNATURE, Decoder
-from llmconfig.wire.history import repair
+from llmconfig.wire.history import repaired
 from llmconfig.wire.names import ToolNames
 from llmconfig.wire.schema import fresh
 
@@ -41,7 +41,7 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     What stays the same between the requests of a conversation comes out the same, byte for byte: Gemini caches beginnings by itself.
     """
     traits = traits_of(request.model)
-    history = repair(request.messages, provider=provider, model=request.model, seals=_SEALS, carries=lambda part: carries(request, part))
+    history = repaired(request, provider=provider, carries=carries, seals=_SEALS)
     names = ToolNames(request)
     body: dict[str, Any] = {}
     if request.system.strip():

@@ -7,6 +7,7 @@ and directly after its message, only provider data of this very provider and mod
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from llmconfig.llm import Media, Message, Part, Text, Thinking, ToolCall, ToolResult
@@ -15,13 +16,24 @@ from llmconfig.wire.encoding import left_out, refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from llmconfig.llm import ProviderData
+    from llmconfig.llm import ModelRequest, ProviderData
 
 SealedPart = TypeVar("SealedPart", Text, ToolCall)
 
 NO_RESULT: Final = "The call was interrupted: no result was recorded."
 NO_BEGINNING: Final = "[The beginning of this conversation was left out.]"
 SILENT_FAILURE: Final = "The tool failed without saying why."
+
+
+def repaired(
+    request: ModelRequest,
+    *,
+    provider: str,
+    carries: Callable[[ModelRequest, Media], bool],
+    seals: frozenset[str] = frozenset(),
+) -> tuple[Message, ...]:
+    """The history of a request, repaired for the wire whose `carries` and seals these are."""
+    return repair(request.messages, provider=provider, model=request.model, seals=seals, carries=partial(carries, request))
 
 
 def repair(

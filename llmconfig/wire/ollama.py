@@ -26,7 +26,7 @@ from llmconfig.llm import (
 from llmconfig.wire.decoding import StreamDecoder, count, disjoint_input, object_of, objects, optional_object, text_of
 from llmconfig.wire.encoding import base64_text, numbers, result_text, takes, words
 from llmconfig.wire.errors import error_event, error_from
-from llmconfig.wire.history import repair
+from llmconfig.wire.history import repaired
 from llmconfig.wire.names import ToolNames, call_ids
 from llmconfig.wire.ndjson import LineSplitter
 from llmconfig.wire.reasoning import effort_of
@@ -41,6 +41,7 @@ __all__ = ["Decoder", "encode", "error_from"]
 
 _ECHO: Final = "echo"
 """Marks a thought that this wire received whole. Ollama signs none, and takes back its own."""
+_SEALS: Final = frozenset({_ECHO})
 
 _REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": FinishReason.STOP,
@@ -59,13 +60,7 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     A schema for the answer becomes `format`, which forbids every token that does not fit, a tool call's as well: beside tools
     the model is asked for it in words instead.
     """
-    history = repair(
-        request.messages,
-        provider=provider,
-        model=request.model,
-        seals=frozenset((_ECHO,)),
-        carries=lambda part: part.kind == "image" and takes(request, part),
-    )
+    history = repaired(request, provider=provider, carries=carries, seals=_SEALS)
     names = ToolNames(request)
     body: dict[str, Any] = {"model": request.model, "stream": True, "truncate": False, "shift": False}
     if request.tools:
@@ -80,6 +75,10 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
     if keep_alive := words(request.options, "keep_alive"):
         body["keep_alive"] = _duration(keep_alive["keep_alive"])
     return body
+
+
+def carries(request: ModelRequest, part: Media) -> bool:
+    return part.kind == "image" and takes(request, part)
 
 
 def _system(request: ModelRequest) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ from llmconfig.wire.chat_usage import usage_of
 from llmconfig.wire.decoding import StreamDecoder, objects, optional_object, text_of
 from llmconfig.wire.encoding import PDF, arguments_json, base64_text, data_url, media_type, numbers, result_text, sealed, takes
 from llmconfig.wire.errors import error_event, error_from
-from llmconfig.wire.history import repair
+from llmconfig.wire.history import repaired
 from llmconfig.wire.names import ToolNames
 from llmconfig.wire.openai_models import efforts, reasons
 from llmconfig.wire.reasoning import effort_of
@@ -91,13 +91,7 @@ def encode(request: ModelRequest, *, provider: str, dialect: Dialect = PLAIN) ->
 
     Thinking is sent back in the dialects that say how: the servers have no common field for it, and some refuse their own.
     """
-    history = repair(
-        request.messages,
-        provider=provider,
-        model=request.model,
-        seals=dialect.seals,
-        carries=lambda part: takes(request, part) and _carries(part),
-    )
+    history = repaired(request, provider=provider, carries=carries, seals=dialect.seals)
     names = ToolNames(request)
     body: dict[str, Any] = {"model": request.model, "stream": True, "stream_options": {"include_usage": True}}
     if request.tools:
@@ -180,7 +174,9 @@ def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _carries(part: Media) -> bool:
+def carries(request: ModelRequest, part: Media) -> bool:
+    if not takes(request, part):
+        return False
     match part.kind:
         case "image":
             return True

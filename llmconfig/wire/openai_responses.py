@@ -27,7 +27,7 @@ from llmconfig.wire.answer_schema import NAME, is_strict
 from llmconfig.wire.decoding import StreamDecoder, count, disjoint_input, index_of, object_of, objects, optional_object, text_of
 from llmconfig.wire.encoding import PDF, arguments_json, data_url, media_type, numbers, result_text, sealed, takes, words
 from llmconfig.wire.errors import error_event, error_from
-from llmconfig.wire.history import repair
+from llmconfig.wire.history import repaired
 from llmconfig.wire.names import ToolNames, call_ids
 from llmconfig.wire.openai_models import reasons, spoken
 from llmconfig.wire.reasoning import effort_of
@@ -58,7 +58,7 @@ def encode(request: ModelRequest, *, provider: str) -> dict[str, Any]:
 
     The option `encrypted_reasoning` says whether the model can seal its reasoning, for a deployment whose name hides which model it is.
     """
-    history = repair(request.messages, provider=provider, model=request.model, seals=_SEALS, carries=lambda part: carries(request, part))
+    history = repaired(request, provider=provider, carries=carries, seals=_SEALS)
     names = ToolNames(request)
     stated = request.options.get("encrypted_reasoning")
     thinks = stated if isinstance(stated, bool) else reasons(request.model)

@@ -11,7 +11,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agent.api.pagination import ByPosition
-from agent.api.serializers import ApproveToolInput, GrantOutput, ServiceInput, ServiceOutput, ServiceTestOutput, ToolInput, ToolOutput
+from agent.api.service_serializers import (
+    ApproveToolInput,
+    GrantOutput,
+    ServiceInput,
+    ServiceOutput,
+    ServiceTestOutput,
+    ToolInput,
+    ToolOutput,
+)
 from agent.mcp.endpoint import masked
 from agent.models import Service, ServiceTool, ToolGrant
 from agent.services.connections import (

@@ -17,26 +17,22 @@ by what the provider measured of the last request, or counted of this one.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.loop import tokens
-from llmconfig.llm import Media, Message, Text, ToolResult
+from agent.loop.shortening import left_out, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from agent.loop.plan import HistoryPolicy
-    from llmconfig.llm import Usage
+    from llmconfig.llm import Message, Usage
 
 NEAR: Final = 0.8
 """From this share of the room on a guess is worth being checked by the provider's own count."""
 TIGHT: Final = 0.6
 """To this share of the window a request is cut that the provider found too long although it seemed to fit."""
-HEAD: Final = 1_500
-TAIL: Final = 500
-SHORT: Final = 2_400
-"""Characters: what is kept of a result that is shortened, and how long one is left alone."""
 USUAL_ANSWER: Final = 8_192
 """Kept free where nobody says how long an answer may be; Anthropic's wire asks for as much."""
 _STEPS: Final = 8
@@ -251,52 +247,3 @@ def answer_limit(asked: int | None, *, limit: int | None, window: int | None) ->
         ask = min([ask, *ceilings])
         return ask, ask
     return None, min([USUAL_ANSWER, *ceilings, *([window // 4] if window else [])])
-
-
-def left_out(count: int) -> Message:
-    """In place of that many messages."""
-    told = "1 earlier message of this conversation is" if count == 1 else f"{count} earlier messages of this conversation are"
-    return Message("user", (Text(f"[Note: {told} left out here, because they do not fit the model's context window.]"),))
-
-
-def shortened(message: Message) -> tuple[Message, int]:
-    """The message with its long tool results cut to head and tail and their media replaced, and how many results that are."""
-    if message.role != "tool":
-        return message, 0
-    parts = tuple(_short_result(part) if isinstance(part, ToolResult) else part for part in message.parts)
-    changed = sum(new is not old for new, old in zip(parts, message.parts, strict=True))
-    return (Message("tool", parts), changed) if changed else (message, 0)
-
-
-def _short_result(result: ToolResult) -> ToolResult:
-    length = sum(len(part.text) for part in result.parts if isinstance(part, Text))
-    if length <= SHORT and not any(isinstance(part, Media) for part in result.parts):
-        return result
-    text = "\n\n".join(_as_text(part) for part in result.parts)
-    if len(text) > SHORT:
-        cut = len(text) - HEAD - TAIL
-        text = f"{text[:HEAD]}\n[… {cut} characters left out here to fit the model's context window …]\n{text[-TAIL:]}"
-    return replace(result, parts=(Text(text),))
-
-
-def _as_text(part: Text | Media) -> str:
-    return part.text if isinstance(part, Text) else f"[{part.kind} left out here to fit the model's context window]"
-
-
-def describe(fitted: Fitted, *, model: str, window: int | None) -> str:
-    """What a person is told of a request that is not whole."""
-    told: list[str] = []
-    if fitted.left_out:
-        told.append("the oldest message was left out" if fitted.left_out == 1 else f"the {fitted.left_out} oldest messages were left out")
-    if fitted.shortened:
-        told.append("1 tool result was shortened" if fitted.shortened == 1 else f"{fitted.shortened} tool results were shortened")
-    reads = f" ({window:,} tokens)" if window else ""
-    return f"This conversation is longer than {model} reads{reads}: {' and '.join(told)} in what it was sent. Nothing was deleted."
-
-
-def too_long(fitted: Fitted, *, model: str, window: int, reserve: int, policy: HistoryPolicy, larger: Sequence[str]) -> str:
-    """Why a request was not sent, with numbers, and which models would read it."""
-    what = "This conversation takes" if policy == "refuse" else "Even without its older turns this conversation takes"
-    why = f"{what} about {fitted.tokens:,} tokens; {model} reads {window:,}, of which {reserve:,} are kept for the answer."
-    named = ", ".join(larger[:3])
-    return f"{why} Larger windows have: {named}." if named else why

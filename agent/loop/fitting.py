@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from agent.loop.context import describe, too_long
 from agent.loop.intents import FindLarger
 from llmconfig.llm import ContextTooLong, ModelRequest, ProviderError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agent.loop.context import Fitted
+    from agent.loop.plan import HistoryPolicy
     from agent.loop.runner import Runner
 
 COUNT_S: Final = 10.0
@@ -69,3 +71,22 @@ async def _refusal(runner: Runner, fitted: Fitted) -> ContextTooLong:
     larger = await runner.journal.commit(FindLarger(window)) or ()
     told = too_long(fitted, model=plan.deployment.model, window=window, reserve=context.reserve, policy=plan.history_policy, larger=larger)
     return ContextTooLong(told)
+
+
+def describe(fitted: Fitted, *, model: str, window: int | None) -> str:
+    """What a person is told of a request that is not whole."""
+    told: list[str] = []
+    if fitted.left_out:
+        told.append("the oldest message was left out" if fitted.left_out == 1 else f"the {fitted.left_out} oldest messages were left out")
+    if fitted.shortened:
+        told.append("1 tool result was shortened" if fitted.shortened == 1 else f"{fitted.shortened} tool results were shortened")
+    reads = f" ({window:,} tokens)" if window else ""
+    return f"This conversation is longer than {model} reads{reads}: {' and '.join(told)} in what it was sent. Nothing was deleted."
+
+
+def too_long(fitted: Fitted, *, model: str, window: int, reserve: int, policy: HistoryPolicy, larger: Sequence[str]) -> str:
+    """Why a request was not sent, with numbers, and which models would read it."""
+    what = "This conversation takes" if policy == "refuse" else "Even without its older turns this conversation takes"
+    why = f"{what} about {fitted.tokens:,} tokens; {model} reads {window:,}, of which {reserve:,} are kept for the answer."
+    named = ", ".join(larger[:3])
+    return f"{why} Larger windows have: {named}." if named else why

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.loop import tokens
-from agent.loop.context import HEAD, SHORT, TAIL, Context, Cut, answer_limit, describe, shortened, too_long
+from agent.loop.context import Context, Cut, answer_limit
+from agent.loop.fitting import describe, too_long
+from agent.loop.shortening import HEAD, SHORT, TAIL, shortened
 from llmconfig.llm import Media, Message, Text, ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:

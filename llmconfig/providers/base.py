@@ -10,18 +10,15 @@ from abc import abstractmethod
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from llmconfig import net
 from llmconfig.llm import (
     Finished,
-    InvalidRequest,
     LimitsReported,
     Message,
     ModelInfo,
-    ModelNotFound,
     ModelRequest,
-    Provider,
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
@@ -32,8 +29,9 @@ from llmconfig.llm import (
 from llmconfig.net import EgressPolicy
 from llmconfig.providers.bodies import Document, is_a, read_document, stream_or_document
 from llmconfig.providers.failures import describe, key_problem, scrubbed, without
+from llmconfig.providers.listing import ListingProvider
 from llmconfig.providers.patience import Patience
-from llmconfig.wire.decoding import count, objects, text_of
+from llmconfig.wire.decoding import count
 from llmconfig.wire.errors import error_event, refuses_seals
 from llmconfig.wire.history import unsealed
 from llmconfig.wire.limits import limits_from
@@ -59,11 +57,10 @@ TAIL_S = 5.0
 """How long usage and the terminal event may take after the last word of the answer, which does not depend on them."""
 
 
-class StreamingProvider(Provider):
-    """answer_path and models_path are relative to the base URL. A client of the guarded factory is its own, and all it sends goes by it."""
+class StreamingProvider(ListingProvider):
+    """answer_path is relative to the base URL. A client of the guarded factory is its own, and all it sends goes by it."""
 
     answer_path: ClassVar[str]
-    models_path: ClassVar[str]
     endpoints: ClassVar[Sequence[str]] = ()
     """Endings of a base URL that are none of it."""
     codec: ClassVar[Wire]
@@ -104,10 +101,6 @@ class StreamingProvider(Provider):
         """Before it is encoded: large media are uploaded here where the provider has a place for them. Raises a `ProviderError`."""
         return request if self._uploads is None else await self._uploads.placed(request)
 
-    @abstractmethod
-    def _model_info(self, row: Mapping[str, Any]) -> ModelInfo | None:
-        """One row of the provider's model list, its `id` a text; None for what cannot chat."""
-
     def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
         request = self._completed(request)
         if request.output_schema is not None and not self._answers_by(request.output_schema, request):
@@ -120,12 +113,6 @@ class StreamingProvider(Provider):
             return request.native_schema
         return self.capabilities_of(self.underlying_model(request.model, request.options)).structured_output
 
-    async def list_models(self) -> Sequence[ModelInfo]:
-        return self._listed(await self._get_json(self.models_path))
-
-    async def check(self, model: str = "") -> Sequence[ModelInfo]:
-        return await self._including(model, await self.list_models())
-
     async def aclose(self) -> None:
         if self._uploads is not None:
             await self._uploads.aclose()
@@ -136,24 +123,6 @@ class StreamingProvider(Provider):
         body = self.codec.encode(await self._prepared(self._completed(request)), provider=self.slug)
         told = await self._json("POST", path, {name: value for name, value in body.items() if name in fields})
         return count(told.get("input_tokens"))
-
-    def _listed(self, page: Mapping[str, Any]) -> list[ModelInfo]:
-        if not isinstance(page.get("data"), list):
-            raise self._not_an_api()
-        found = (self._model_info(row) for row in objects(page["data"]) if text_of(row.get("id")))
-        return [info for info in found if info is not None]
-
-    async def _including(self, model: str, listed: Sequence[ModelInfo]) -> Sequence[ModelInfo]:
-        """The list, with `model` looked up by name where the list leaves it out: an alias, or a kind that we filter."""
-        if not model or any(info.id == model for info in listed):
-            return listed
-        try:
-            await self._get_json(f"{self.models_path}/{quote(model, safe=':@/')}")
-        except (ModelNotFound, InvalidRequest) as error:
-            missing = ModelNotFound(f"{self.label} lists no model {model!r} for this key.", status=error.status)
-        else:
-            return [*listed, ModelInfo(model)]
-        raise missing
 
     async def _try_out(self, model: str, *, max_output_tokens: int = 16) -> ModelInfo:
         """Ask the model for a word: for servers that list nothing."""

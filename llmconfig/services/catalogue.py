@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
     from llmconfig.tenancy.caller import Caller
 
 
@@ -60,9 +62,12 @@ def larger_models(caller: Caller, window: int) -> list[str]:
     return list(dict.fromkeys(f"{row['model']} ({row['config_name']})" for row in fitting))
 
 
+def _enabled(caller: Caller) -> QuerySet[UserLLMConfig]:
+    return configs_for(caller).filter(is_enabled=True).select_related("model_list").prefetch_related("custom_models")
+
+
 def _usable(caller: Caller) -> list[UserLLMConfig]:
-    configs = configs_for(caller).filter(is_enabled=True).select_related("model_list").prefetch_related("custom_models")
-    return sorted(configs, key=lambda config: (config.owner_id is None, config.provider_type == DEMO_SLUG, -config.priority))
+    return sorted(_enabled(caller), key=lambda config: (config.owner_id is None, config.provider_type == DEMO_SLUG, -config.priority))
 
 
 def _rows_of(configs: Iterable[UserLLMConfig]) -> list[ModelRow]:
@@ -86,8 +91,7 @@ def resolve_target(caller: Caller, model_id: str) -> tuple[UserLLMConfig, str]:
 
 def default_target(caller: Caller) -> tuple[UserLLMConfig, str] | None:
     """The caller's default config, else the organization's, else the first with a model (own, shared, demo last); else None."""
-    configs = configs_for(caller).filter(is_enabled=True).select_related("model_list").prefetch_related("custom_models")
-    usable = [config for config in configs if model_of(config)]
+    usable = [config for config in _enabled(caller) if model_of(config)]
     usable.sort(key=lambda each: (not each.is_default, each.owner_id is None, each.provider_type == DEMO_SLUG, -each.priority))
     return (usable[0], model_of(usable[0])) if usable else None
 

@@ -49,8 +49,8 @@ def _start_runtime(**_: Any) -> None:
 
 def _preload() -> None:
     from agent.mcp import client  # noqa: PLC0415
-    from agent.services.units import release_connection  # noqa: PLC0415
     from llmconfig.services import preload_providers  # noqa: PLC0415
+    from llmconfig.tenancy.connection import release_connection  # noqa: PLC0415
 
     client.preload()
     try:

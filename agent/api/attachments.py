@@ -20,9 +20,9 @@ from agent.api.negotiation import OwnType
 from agent.api.serializers import AttachmentInput, AttachmentOutput
 from agent.services.attachments import attachments_for, delete_attachment, keep_file, open_content
 from agent.services.presentation import attachment_json
-from agent.services.units import release_connection
 from agent.services.uploads import Received, receive_file
 from llmconfig.tenancy.caller import Action, caller_of
+from llmconfig.tenancy.connection import release_connection
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin, idempotency_parameter
 from llmconfig.tenancy.rest.pagination import NewestFirst
 

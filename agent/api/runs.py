@@ -18,8 +18,8 @@ from agent.models import Run
 from agent.services.approvals import decide_call, resolve_call
 from agent.services.presentation import call_json, run_json
 from agent.services.runs import cancel_run, is_over, run_for, run_whole
-from agent.services.units import release_connection
 from llmconfig.tenancy.caller import Action, caller_of
+from llmconfig.tenancy.connection import release_connection
 from llmconfig.tenancy.rest.serializers import refuse_fields
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from django.db.models import F, Prefetch
 from django.utils import timezone
 
 from agent.models import Run, Step, ToolCall
-from agent.services.units import release_connection
+from llmconfig.tenancy.connection import release_connection
 
 if TYPE_CHECKING:
     from uuid import UUID

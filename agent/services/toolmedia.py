@@ -12,9 +12,9 @@ from agent.loop.codec import part_to_json
 from agent.media import is_text
 from agent.models import Conversation, Run
 from agent.services.attachments import keep_file, use_attachments
-from agent.services.units import release_connection
 from agent.services.uploads import Received, receive_file
 from llmconfig.llm import Media, Text, ToolResult
+from llmconfig.tenancy.connection import release_connection
 from llmconfig.tenancy.errors import ServiceError, Unavailable
 
 if TYPE_CHECKING:

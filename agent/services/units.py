@@ -6,7 +6,9 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from django.db import connection, transaction
+from django.db import transaction
+
+from llmconfig.tenancy.connection import release_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,9 +39,3 @@ def reading() -> Iterator[None]:
             yield
         finally:
             release_connection()
-
-
-def release_connection() -> None:
-    """Give this thread's connection back, unless a transaction is open: for who goes on without the database for long."""
-    if not connection.in_atomic_block:
-        connection.close()

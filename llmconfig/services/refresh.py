@@ -6,14 +6,13 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db import connection
-
 from llmconfig.llm import ModelInfo, ModelNotFound, ProviderError
 from llmconfig.models import UserLLMConfig
 from llmconfig.services.configs import config_for
 from llmconfig.services.connection import ConnectionResult, ask, ask_all, ready
 from llmconfig.services.facts import entries_of
 from llmconfig.services.model_lists import store_list
+from llmconfig.tenancy.connection import release_connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,8 +52,7 @@ def refresh_model_lists(ids: Sequence[UUID]) -> int:
     """Fetch the lists of these configs, all at once, so that they take one deadline together. How many were stored."""
     configs = list(UserLLMConfig.objects.filter(pk__in=ids, is_enabled=True).select_related("model_list"))
     openable = [(config, opened) for config in configs if not isinstance(opened := ready(config), ConnectionResult)]
-    if not connection.in_atomic_block:
-        connection.close()  # nobody waits for somebody else's server with a connection in hand
+    release_connection()  # nobody waits for somebody else's server with one in hand
     results = ask_all([(*opened, _listing_alone(_looked_up(config))) for config, opened in openable])
     stored = 0
     for (config, _), result in zip(openable, results, strict=True):

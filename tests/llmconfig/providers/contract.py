@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
+from base64 import b64encode
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -17,6 +19,7 @@ from llmconfig.llm import (
     Finished,
     FinishReason,
     InvalidRequest,
+    Media,
     Message,
     ModelInfo,
     ModelNotFound,
@@ -32,8 +35,10 @@ from llmconfig.llm import (
     StreamInterrupted,
     Text,
     TextDelta,
+    Thinking,
     Timeouts,
     Tool,
+    ToolResult,
     Usage,
     UsageReported,
 )
@@ -49,6 +54,12 @@ if TYPE_CHECKING:
 
 KEY = "sk-alice-0123456789abcdefghij"
 QUICK = Timeouts(connect=2, first_token=0.2, idle=0.2)
+MEDIA = (
+    Media("image", "image/png", b"\x89PNG-of-a-cat", "cat.png"),
+    Media("document", "application/pdf", b"%PDF-of-a-plan", "plan.pdf"),
+    Media("audio", "audio/mpeg", b"ID3-of-a-song", "song.mp3"),
+    Media("video", "video/mp4", b"ftyp-of-a-film", "film.mp4"),
+)
 TOOLS = (
     Tool("demo__search_tickets", "Finds tickets", {"type": "object", "properties": {"query": {"type": "string"}}}),
     Tool("demo__find_customers", "Finds customers", {"type": "object", "properties": {}}),
@@ -127,6 +138,36 @@ class ProviderContract:
         assert (json.loads(answer.message().text), answer.message().tool_calls) == ({"name": "Alice"}, ())
         assert answer.finish is not None
         assert answer.finish.reason is FinishReason.STOP
+
+    async def test_what_it_thought_goes_back_as_it_came(self, fake: FakeVendor, provider: StreamingProvider) -> None:
+        """Where the vendor wants it, sealed as it was; where not, not at all. The fakes refuse what their vendors would."""
+        fake.script(Answer("Let me see.", thinking="two and two", calls=[Call("demo__find_customers")]), Answer("Four."))
+        asked = self.request(fake, tools=TOOLS)
+        said = (await collected(provider, asked)).message()
+        [thought] = [part for part in said.parts if isinstance(part, Thinking)]
+        result = ToolResult(said.tool_calls[0].id, (Text("none"),))
+        again = replace(asked, messages=(*asked.messages, said, Message("tool", (result,))))
+        assert (await collected(provider, again)).message().text == "Four."
+        sent = json.dumps(fake.calls[-1].body)
+        seals = [value for value in (thought.provider_data.data.values() if thought.provider_data else ()) if isinstance(value, str)]
+        assert all(json.dumps(seal) in sent for seal in seals)
+        assert ("two and two" in sent) == (thought.provider_data is not None)
+
+    @pytest.mark.parametrize("medium", MEDIA, ids=lambda medium: medium.kind)
+    async def test_media_are_sent_where_the_model_takes_them_and_refused_by_name_elsewhere(
+        self, fake: FakeVendor, provider: StreamingProvider, medium: Media
+    ) -> None:
+        model = self.provider_class.underlying_model(fake.models[0], {})
+        inputs = self.provider_class.capabilities_of(model).inputs
+        asked = self.request(fake, messages=(Message("user", (Text("What is this?"), medium)),), inputs=inputs)
+        if medium.kind in inputs:
+            await collected(provider, asked)
+            assert b64encode(medium.data).decode() in json.dumps(fake.calls[-1].body)
+            return
+        error = await failure_of(collected(provider, asked))
+        assert type(error) is InvalidRequest
+        assert f"{medium.kind} “{medium.name}”" in error.detail
+        assert fake.calls == []
 
     async def test_events_come_while_the_answer_is_being_written(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(Answer("one two three", hang_after=self.events_until_text(fake)))

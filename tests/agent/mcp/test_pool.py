@@ -220,6 +220,8 @@ async def test_closing_does_not_wait_for_a_server_that_is_gone(fake: FakeService
     fake.every = every
     async with asyncio.timeout(8):
         await pool.aclose()
+    with pytest.raises(ServiceUnreachable):
+        await pool.session(endpoint(fake.url))
 
 
 async def test_closing_ends_a_connect_under_way(fake: FakeService) -> None:

@@ -19,25 +19,26 @@ if TYPE_CHECKING:
     from tests.agent.stream.conftest import Valkey
 
 
-async def heard(messages: AsyncIterator[str], run_id: str) -> None:
+async def heard(messages: AsyncIterator[str], run_id: str) -> bool:
     async for message in messages:
         if message == run_id:
-            return
+            return True
+    return False
 
 
-async def until_heard(client: Redis, run_id: str, *listeners: AsyncIterator[str]) -> None:
-    """Publish until every listener has heard: a subscription becomes visible in its own time, and tells nobody."""
+async def until_heard(client: Redis, run_id: str, *listeners: AsyncIterator[str]) -> int:
+    """How many heard. Publish until every listener has heard: a subscription becomes visible in its own time, and tells nobody."""
     waiting = asyncio.gather(*(heard(listener, run_id) for listener in listeners))
     async with asyncio.timeout(30):
         while not waiting.done():
             publish_cancel(client, run_id)
             await asyncio.sleep(0)
-    await waiting
+    return sum(await waiting)
 
 
 async def test_every_listener_hears_a_cancel(client: Redis, async_client: AsyncRedis, run_id: str) -> None:
     async with aclosing(listen(async_client)) as one, aclosing(listen(async_client)) as other:
-        await until_heard(client, run_id, one, other)
+        assert await until_heard(client, run_id, one, other) == 2
 
 
 async def test_listens_again_when_valkey_comes_back(own_valkey: Valkey, run_id: str) -> None:
@@ -46,7 +47,7 @@ async def test_listens_again_when_valkey_comes_back(own_valkey: Valkey, run_id: 
             AsyncRedis.from_url(own_valkey.url, retry=Retry(NoBackoff(), 0)) as async_client,
             aclosing(listen(async_client)) as messages,
         ):
-            await until_heard(client, "before", messages)
+            assert await until_heard(client, "before", messages) == 1
             own_valkey.kill()
             own_valkey.start()
-            await until_heard(client, run_id, messages)
+            assert await until_heard(client, run_id, messages) == 1

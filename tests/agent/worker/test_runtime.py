@@ -178,9 +178,14 @@ def test_heartbeats_go_on_when_valkey_or_the_database_does_not_answer(
 def test_a_worker_says_that_it_is_there(worker: Worker, settings: SettingsWrapper) -> None:
     from agent.services import live
 
+    def said() -> list[bytes]:
+        return list(live.valkey().scan_iter(match="routekit:worker:*"))
+
     settings.HEARTBEAT_S = 0.02
+    assert not said()
     Runtime.get()
-    wait_until(lambda: list(live.valkey().scan_iter(match="routekit:worker:*")))
+    wait_until(said)
+    assert len(said()) == 1
 
 
 def test_a_cancel_of_a_run_that_is_not_here_is_nothing(worker: Worker) -> None:

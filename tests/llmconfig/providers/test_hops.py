@@ -59,6 +59,11 @@ class Conversation:
         assert len(message.tool_calls) == len(calls)
         self.history.append(_renumbered(message, len(self.history)))
 
+    def refusals(self) -> list[str]:
+        """Requests for an answer that no vendor answered, be it that another went out in their place."""
+        asked = [(call, vendor.provider.answer_path.partition("?")[0]) for vendor, fake in self.fakes.items() for call in fake.calls]
+        return [call.path for call, path in asked if path in call.path and call.outcome != "finished"]
+
     def _results(self) -> Message:
         """In the order in which tools end, which is not the order of the calls; the last one failed."""
         calls = self.history[-1].tool_calls
@@ -138,6 +143,7 @@ async def test_another_vendor_between_a_call_and_its_result(conversation: Conver
     for asking, going_on in pairwise(ROUND * 2):
         await conversation.ask(asking)
         await conversation.go_on(going_on)
+    assert conversation.refusals() == []
 
 
 @pytest.mark.parametrize("first", VENDORS, ids=lambda vendor: vendor.wire)
@@ -149,6 +155,7 @@ async def test_there_and_back_again(conversation: Conversation, first: Vendor, s
     await conversation.go_on(first)
     await conversation.ask(second)
     await conversation.go_on(second)
+    assert conversation.refusals() == []
 
 
 async def test_after_an_answer_that_broke_off(conversation: Conversation) -> None:
@@ -159,6 +166,7 @@ async def test_after_an_answer_that_broke_off(conversation: Conversation) -> Non
         conversation.history += [user("Again."), user("Or not.")]
         await conversation.ask(vendor)
         await conversation.go_on(vendor)
+    assert conversation.refusals() == []
 
 
 def _refusal(message: str) -> Failure:

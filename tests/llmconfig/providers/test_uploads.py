@@ -168,10 +168,16 @@ async def test_what_was_uploaded_is_deleted_in_the_end() -> None:
 async def test_a_provider_that_does_not_answer_the_farewell_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llmconfig.providers.uploads._FAREWELL_S", 0.01)
 
-    async def never(_: str) -> None:
-        await asyncio.Event().wait()
+    left: list[str] = []
+
+    async def never(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.append(name)
 
     store = Store()
     store.uploads._remove = never
     await store.names(asked(media(b"a" * 50)))
     await store.uploads.aclose()
+    assert left == ["file-1"]

@@ -37,8 +37,9 @@ def azure(person: Person, **fields: Any) -> UserLLMConfig:
     "deployments",
     [{}, {"a": "gpt-4o"}, {"a": {"model": "gpt-4o", "context_window": 9, "inputs": ["image"], "thinking": True}, "b": "o4-mini"}],
 )
-def test_a_mapping(deployments: dict[str, Any]) -> None:
-    check_options(AzureOpenAIProvider, {"deployments": deployments})
+def test_a_mapping(alice: Person, deployments: dict[str, Any]) -> None:
+    config = azure(alice, api_key=Secret("azure-key-0123456789"), options={"deployments": deployments})
+    assert config.options == {"deployments": deployments}
 
 
 @pytest.mark.parametrize(

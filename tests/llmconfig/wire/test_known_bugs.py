@@ -24,6 +24,7 @@ from llmconfig.llm import (
     ToolCall,
     ToolResult,
 )
+from llmconfig.wire.history import NO_RESULT
 from tests.fakes.script import Answer, Call, Tokens
 from tests.llmconfig.vendors import ANTHROPIC, COMPATIBLE, EACH_VENDOR, OPENAI, VENDORS
 from tests.llmconfig.wire.odd_calls import ROUTED, SAME_INDEX
@@ -140,10 +141,10 @@ def test_bug_6_calls_without_results_and_results_without_calls(vendor: Vendor) -
     """vercel/ai#17400: after a cancel, or when the history was cut."""
     said = vendor.said(THOUGHTFUL)
     first, second = results_of(said).parts
-    for results in ((), (first,), (second, first, second), (first, ToolResult("gone", (Text("x"),)))):
-        body_of(vendor, user("Who?"), said, Message("tool", results), user("And now?"))
-        body_of(vendor, user("Who?"), said, user("And now?"), Message("tool", results), user("Well?"))
-    body_of(vendor, Message("tool", (first,)), user("And now?"))
+    for results, missing in (((), 2), ((first,), 1), ((second, first, second), 0), ((first, ToolResult("gone", (Text("x"),))), 1)):
+        for said_next in ((Message("tool", results), user("And now?")), (user("And now?"), Message("tool", results), user("Well?"))):
+            assert json.dumps(body_of(vendor, user("Who?"), said, *said_next)).count(NO_RESULT) == missing
+    assert NO_RESULT not in json.dumps(body_of(vendor, Message("tool", (first,)), user("And now?")))
 
 
 @pytest.mark.parametrize("vendor", [vendor for vendor in VENDORS if vendor.wire in SAME_INDEX], ids=lambda vendor: vendor.wire)

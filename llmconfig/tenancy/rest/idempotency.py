@@ -8,6 +8,7 @@ lapses after a minute. The stored answer is sealed, for it may hold what is show
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,14 +38,16 @@ _KEPT: Final = timedelta(hours=24)
 _CLAIM_LAPSES: Final = timedelta(minutes=1)
 
 
-class IdempotentCreateMixin:
-    """Gives a view `post`; the view writes `create(request, ...) -> Response`, and `before_create` for what stays out of it."""
+class IdempotentCreateMixin(ABC):
+    """Gives a view `post`; the view writes `create`, and `before_create` for what stays out of it."""
 
+    @abstractmethod
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        raise NotImplementedError
+        """Makes the thing, and answers with it. Within a transaction where the request has a key."""
 
     def before_create(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Network calls and the like; raises to refuse."""
+        return
 
     def content_of(self, request: Request) -> Any:
         """What makes two requests the same, as JSON: the body, unless it holds a file."""

@@ -40,6 +40,7 @@ class Answer:
     text may be a sequence: one delta each. A string is split into words. pace: seconds between deltas.
     The counts are in SSE events: cut_after aborts the connection, end_after ends the body cleanly without the terminal
     event, hang_after sends nothing more. error: sent in-band in place of the ending. finish: the vendor's own stop word.
+    headers: beside those of every answer.
     """
 
     text: str | Sequence[str] = ""
@@ -52,6 +53,7 @@ class Answer:
     hang_after: int | None = None
     error: Mapping[str, Any] | None = None
     finish: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def deltas(self) -> Sequence[str]:

@@ -190,7 +190,7 @@ class FakeVendor(ABC):
         return web.Response(status=failure.status, text=text, content_type="application/json", headers=dict(failure.headers))
 
     async def _stream(self, request: web.Request, answer: Answer, recorded: Recorded) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"content-type": self.content_type, "cache-control": "no-cache"})
+        response = web.StreamResponse(headers={"content-type": self.content_type, "cache-control": "no-cache", **answer.headers})
         response.enable_chunked_encoding()
         try:
             await response.prepare(request)

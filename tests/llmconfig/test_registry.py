@@ -8,11 +8,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from llmconfig import providers, registry
 from llmconfig.registry import UnknownProvider, all_providers, provider_class
+from llmconfig.services.fields import check_base_url
+from llmconfig.services.schemas import provider_row
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from llmconfig.llm import Provider
 
+ACME = """
+from llmconfig.providers.chat import ChatProvider
+from llmconfig.providers.form_fields import address_field, key_field
+
+
+class AcmeProvider(ChatProvider):
+    slug = "acme"
+    label = "Acme"
+    default_base_url = "https://api.acme.example/v1"
+    fields = (key_field("From acme.example."), address_field(default_base_url))
+"""
 SDKS = ("anthropic", "openai", "google.genai", "httpx2", "aiohttp", "mcp")
 
 
@@ -26,6 +42,25 @@ def test_every_provider_is_found_and_the_demo_comes_last() -> None:
 def test_an_unknown_slug_names_the_known_ones() -> None:
     with pytest.raises(UnknownProvider, match=r"no provider 'acme'.*anthropic"):
         provider_class("acme")
+
+
+def test_a_new_vendor_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is edited: it is found, its form and schema are there, and a config of it could be made."""
+    (tmp_path / "acme.py").write_text(ACME)
+    monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "llmconfig.providers.acme", raising=False)
+    registry._by_slug.cache_clear()
+    try:
+        acme = provider_class("acme")
+        assert acme in all_providers()
+        row = provider_row(acme)
+        assert (row["slug"], row["label"], row["credential_schema"]["required"]) == ("acme", "Acme", ["api_key"])
+        assert "max_output_tokens" in row["options_schema"]["properties"]
+        check_base_url(acme, "")
+        assert acme.credentials_problem((), {}) == ("api_key", "Acme needs this.")
+    finally:
+        sys.modules.pop("llmconfig.providers.acme", None)
+        registry._by_slug.cache_clear()
 
 
 def test_listing_loads_no_sdk() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.models import Run, Service
+from agent.models import Attempt, Run, Service
 from tests.agent.worker.chat import data_of, model_at, types
 from tests.fakes.script import Answer, Call, Failure, Silence, Tokens
 
@@ -52,6 +52,16 @@ def test_the_demo_provider_looks_up_two_things_at_once(chat: Chat, demo: Service
         "usage.recorded",
         "run.completed",
     ]
+
+
+def test_what_is_left_at_the_provider_is_kept_with_each_attempt(chat: Chat, alice: Person, openai: FakeOpenAI) -> None:
+    headers = {"x-ratelimit-limit-tokens": "30000", "x-ratelimit-remaining-tokens": "120", "x-ratelimit-reset-tokens": "6m0s"}
+    openai.script(Answer("Hi", headers=headers), Failure(429, headers=headers))
+    for status in ("completed", "failed"):
+        run = chat.ask("Hello", model_at(alice, openai))
+        assert run["status"] == status
+        kept = Attempt.objects.get(step__run=run["id"]).rate_limits
+        assert kept == {"requests": None, "tokens": {"limit": 30_000, "left": 120, "reset_s": 360.0}}
 
 
 def test_two_parallel_calls_of_a_real_model(chat: Chat, alice: Person, demo: Service, vendor: FakeVendor) -> None:

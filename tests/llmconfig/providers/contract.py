@@ -14,6 +14,7 @@ import pytest
 
 from llmconfig.llm import (
     Accumulator,
+    Allowance,
     AuthenticationFailed,
     Credentials,
     Finished,
@@ -31,6 +32,7 @@ from llmconfig.llm import (
     ProviderUnavailable,
     QuotaExhausted,
     RateLimited,
+    RateLimits,
     Secret,
     StreamInterrupted,
     Text,
@@ -294,6 +296,13 @@ class ProviderContract:
         fake.script(Failure(429, headers={"retry-after": "7"}))
         error = await failure_of(collected(provider, self.request(fake)))
         assert error.retry_after == 7
+
+    async def test_what_the_headers_say_is_left_is_kept(self, fake: FakeVendor, provider: StreamingProvider) -> None:
+        headers = {"x-ratelimit-limit-requests": "500", "x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "1m2s"}
+        fake.script(Answer("Hi", headers=headers), Failure(429, headers=headers))
+        left = RateLimits(requests=Allowance(500, 3, 62.0))
+        assert (await collected(provider, self.request(fake))).limits == left
+        assert (await failure_of(collected(provider, self.request(fake)))).limits == left
 
     async def test_spent_quota_is_never_retried(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         fake.script(self.quota)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmconfig.llm import Finished, ModelRequest, ProviderError, StreamInterrupted, TextDelta, ThinkingDelta
+from llmconfig.llm import Accumulator, Finished, ModelRequest, ProviderError, StreamInterrupted, TextDelta, ThinkingDelta
 from tests.fakes.script import Answer, Call, Tokens
 from tests.llmconfig.vendors import EACH_VENDOR
 from tests.llmconfig.wire.streams import CHAT_USAGE, DONE, chat_chunk, drain, fold, named, unnamed
@@ -176,6 +176,32 @@ def test_a_stream_of_a_hundred_megabytes_leaves_nothing_behind(vendor: Vendor, k
     assert counted > 10_000
     assert ended
     assert peak < 2 * MB
+
+
+@EACH_VENDOR
+def test_arguments_without_an_end_are_given_up(vendor: Vendor) -> None:
+    """Of a call that goes on for a hundred megabytes no more is kept than an answer may have."""
+    answer = Answer("", calls=[Call("find", {"query": "wörter_" * 700})])
+    frames = long_stream(vendor, answer, b"rter_", 100 * MB)
+    decoder, folded = decoder_of(vendor), Accumulator(provider="p", model="m", new_id=str)
+    fed = 0
+
+    def read() -> None:
+        nonlocal fed
+        for frame in frames:
+            fed += len(frame)
+            for event in decoder.feed(frame):
+                folded.add(event)
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(StreamInterrupted, match="did not end"):
+            read()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert fed < 20 * MB
+    assert peak < 40 * MB
 
 
 @EACH_VENDOR

@@ -45,3 +45,8 @@ export function providerMark(slug, small = false) {
   const text = MARKS[slug] ?? (slug ? slug[0].toUpperCase() + slug.slice(1, 2) : "?");
   return h("span", { class: small ? "mark small" : "mark", dataset: { provider: slug ?? "" }, "aria-hidden": "true" }, text);
 }
+
+const MEDIA = { image: "images", document: "documents", audio: "audio", video: "video" };
+
+/** What a model takes beside text. */
+export const mediaWords = (capabilities) => (capabilities?.inputs ?? []).map((kind) => MEDIA[kind]).filter(Boolean);

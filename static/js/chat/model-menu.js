@@ -2,7 +2,7 @@
 
 import { $, h, icon } from "../dom.js";
 import { price, tokens } from "../format.js";
-import { demoBadge, providerMark } from "../words.js";
+import { demoBadge, mediaWords, providerMark } from "../words.js";
 import { configOf, defaultModel, isDemoProvider, modelOf, models, providerLabel } from "./catalog.js";
 
 const FILTER_FROM = 12;
@@ -13,11 +13,9 @@ function priceText({ provider, price: known }) {
   return `${price(known.input_per_mtok, known.currency)} · ${price(known.output_per_mtok, known.currency)}`;
 }
 
-const KINDS = { image: "images", document: "documents", audio: "audio", video: "video" };
-
 /** What the list says of a model beyond its name and price. */
 function factsOf({ label, model, context_window: reads, capabilities, hint }) {
-  const takes = (capabilities?.inputs ?? []).map((kind) => KINDS[kind]).filter(Boolean);
+  const takes = mediaWords(capabilities);
   return [label || model, reads && `reads ${tokens(reads)} tokens`, takes.length && `takes ${takes.join(", ")}`, hint].filter(Boolean).join(" · ");
 }
 

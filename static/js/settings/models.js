@@ -4,10 +4,9 @@ import { post } from "../api.js";
 import { badge, busy, button, h, icon, note } from "../dom.js";
 import { ago, price, tokens } from "../format.js";
 import { toastError, toastOk } from "../toast.js";
-import { demoBadge, providerMark } from "../words.js";
+import { demoBadge, mediaWords, providerMark } from "../words.js";
 
 const FILTER_FROM = 12;
-const KINDS = { image: "images", document: "documents", audio: "audio", video: "video" };
 
 const counted = (number) => `${number} ${number === 1 ? "model" : "models"}`;
 
@@ -47,7 +46,7 @@ function priceCell({ price: known }) {
 }
 
 function takesCell({ capabilities }) {
-  const inputs = capabilities.inputs.filter((kind) => KINDS[kind]).map((kind) => KINDS[kind]);
+  const inputs = mediaWords(capabilities);
   const skills = [capabilities.tools && "tools", capabilities.thinking && "thinking", capabilities.structured_output && "structured output"].filter(Boolean);
   return h("td", { dataset: { label: "Takes" } }, ["text", ...inputs].join(", "), skills.length > 0 && h("div", { class: "tiny muted" }, skills.join(", ")));
 }

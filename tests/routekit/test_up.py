@@ -88,6 +88,7 @@ def test_starts_again_what_dies(running, name):
     running.wait_for(rf"^{name} ended \(killed by SIGKILL\) and starts again in \S+ s\.$")
     wait_until(lambda: (running.home / "run" / f"{name}.pid").exists() and running.pid_of(name) != before)
     wait_until(lambda: status(running.url + "/readyz") == 200)
+    assert psutil.Process(running.pid_of(name)).ppid() == running.pid
 
 
 def test_one_supervisor_a_home(running):

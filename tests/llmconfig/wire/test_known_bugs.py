@@ -203,8 +203,10 @@ def test_bug_12_empty_messages_and_those_of_thoughts_alone(vendor: Vendor) -> No
     """pydantic/pydantic-ai#5300: sent, and refused."""
     own = ProviderData(vendor.provider.slug, vendor.model, {"signature": "x", "encrypted_content": "x", "summary": []})
     for parts in ((), (Text(""),), (Text(" \n"),), (Thinking("hm"),), (Thinking("", own),), (Thinking("hm", own), Text(""))):
-        body_of(vendor, user("Who?"), Message("assistant", parts), user("And now?"))
-    body_of(vendor, user("Who?"), Message("user", ()), Message("user", (Text(""),)), Message("tool", ()))
+        said = body_of(vendor, user("Who?"), Message("assistant", parts), user("And now?"))
+        assert said == body_of(vendor, user("Who?"), user("And now?"))
+    said = body_of(vendor, user("Who?"), Message("user", ()), Message("user", (Text(""),)), Message("tool", ()))
+    assert said == body_of(vendor, user("Who?"))
 
 
 @pytest.mark.parametrize(

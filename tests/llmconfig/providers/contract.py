@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from llmconfig.llm import (
-    Accumulator,
     Allowance,
     AuthenticationFailed,
     Credentials,
-    Finished,
     FinishReason,
     InvalidRequest,
     Media,
     Message,
-    ModelInfo,
     ModelNotFound,
     ModelRequest,
     Overloaded,
@@ -42,10 +39,11 @@ from llmconfig.llm import (
     Tool,
     ToolResult,
     Usage,
-    UsageReported,
 )
 from llmconfig.net import EgressPolicy
 from tests.fakes.script import Answer, Call, Failure, Recorded, Silence, Tokens
+from tests.llmconfig.providers.asking import collected, failure_of
+from tests.llmconfig.providers.listing_contract import ListingContract
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -68,7 +66,7 @@ TOOLS = (
 )
 
 
-class ProviderContract:
+class ProviderContract(ListingContract):
     provider_class: ClassVar[type[StreamingProvider]]
     fake_class: ClassVar[type[FakeVendor]]
     usage: ClassVar[Usage] = Usage(input_tokens=30, output_tokens=12, cache_read_tokens=7)
@@ -76,13 +74,8 @@ class ProviderContract:
     in_band: ClassVar[dict[str, Any]] = {}
     overloaded: ClassVar[int] = 503
     quota: ClassVar[Failure]
-    list_key: ClassVar[str] = "data"
-    row_key: ClassVar[str] = "id"
-    """Where the vendor's list of models lies in its page, and a row's name in the row."""
     key_header: ClassVar[tuple[str, str]] = ("Authorization", f"Bearer {KEY}")
     refused_key_status: ClassVar[int] = 401
-    unsaid: ClassVar[dict[str, Any]] = {}
-    """What is taken for granted of a model whose row says nothing but its name: fields of `ModelInfo`."""
 
     @pytest.fixture
     def fake(self) -> Iterator[FakeVendor]:
@@ -452,45 +445,6 @@ class ProviderContract:
         await provider.aclose()
         assert fake.requests == []
 
-    # The test button
-
-    async def test_check_lists_the_models(self, fake: FakeVendor, provider: StreamingProvider) -> None:
-        assert [info.id for info in await provider.check()] == fake.models
-        assert [info.id for info in await provider.check(fake.models[1])] == fake.models
-
-    @pytest.mark.parametrize("body", ["[" * 100_000, '{"LIST": []}' + " " * 2000], ids=["deep", "long"])
-    async def test_no_list_of_models_is_read_beyond_reason(
-        self, fake: FakeVendor, provider: StreamingProvider, body: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        body = body.replace("LIST", self.list_key)
-        if body.endswith(" "):
-            monkeypatch.setattr("llmconfig.providers.bodies.MAX_BODY_BYTES", 1000)
-        fake.listing = Failure(200, body)
-        error = await failure_of(provider.list_models())
-        assert type(error) is ProviderUnavailable
-        assert "answered, but not as" in error.detail
-
-    @pytest.mark.parametrize("body", ["{}", '{"LIST": null}', '{"LIST": "abc"}', '{"error": {"message": "no"}}'])
-    async def test_what_is_no_list_of_models(self, fake: FakeVendor, provider: StreamingProvider, body: str) -> None:
-        fake.listing = Failure(200, body.replace("LIST", self.list_key))
-        assert type(await failure_of(provider.check())) is ProviderUnavailable
-
-    async def test_odd_rows_of_a_list_of_models(self, fake: FakeVendor, provider: StreamingProvider) -> None:
-        odd = {"display_name": {"x": 1}, "name": [], "max_input_tokens": "1", "max_model_len": True}
-        key = self.row_key
-        rows = [{key: 5}, {key: {"x": 1}}, None, {**odd, key: "one\0\ud800"}]
-        fake.listing = Failure(200, {self.list_key: rows, "has_more": True, "last_id": 7})
-        assert await provider.check() == [ModelInfo("one\ufffd", **self.unsaid)]
-
-    async def test_check_finds_an_alias(self, fake: FakeVendor, provider: StreamingProvider) -> None:
-        fake.aliases["latest"] = fake.models[0]
-        assert "latest" in [info.id for info in await provider.check("latest")]
-
-    async def test_check_of_a_model_that_does_not_exist(self, fake: FakeVendor, provider: StreamingProvider) -> None:
-        error = await failure_of(provider.check("no-such-model"))
-        assert type(error) is ModelNotFound
-        assert "'no-such-model'" in error.detail
-
     async def test_an_answer_of_a_model_that_does_not_exist(self, fake: FakeVendor, provider: StreamingProvider) -> None:
         assert type(await failure_of(collected(provider, self.request(fake, model="nope")))) is ModelNotFound
 
@@ -500,22 +454,3 @@ class ProviderContract:
             return await failure_of(collected(provider, self.request(fake)))
         finally:
             await provider.aclose()
-
-
-async def collected(provider: StreamingProvider, request: ModelRequest, seen: list[StreamEvent] | None = None) -> Accumulator:
-    numbers = iter(range(1000))
-    accumulator = Accumulator(provider=provider.slug, model=request.model, new_id=lambda: f"call-{next(numbers)}")
-    async with asyncio.timeout(20):
-        async for event in provider.stream(request):
-            assert accumulator.finish is None or isinstance(event, UsageReported), f"{event} came after the end"
-            accumulator.add(event)
-            if seen is not None:
-                seen.append(event)
-    assert isinstance(accumulator.finish, Finished)
-    return accumulator
-
-
-async def failure_of(attempt: Any) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await attempt
-    return caught.value

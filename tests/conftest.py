@@ -146,3 +146,30 @@ def _refuse_remote(connecting: socket.socket, address: Any) -> None:
         return
     if not ipaddress.ip_address(address[0].partition("%")[0]).is_loopback:
         raise RuntimeError(f"A test tried to connect to {address[0]}:{address[1]}; only this machine is allowed.")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_may_empty_the_audit_trail() -> Iterator[None]:
+    """Its triggers refuse what a test with real transactions does in the end: empty every table."""
+    from django.db.backends.base.operations import BaseDatabaseOperations
+
+    execute = BaseDatabaseOperations.execute_sql_flush
+
+    def flush(self: Any, sql_list: Any) -> None:
+        from llmconfig.tenancy.audit import triggers
+
+        if self.connection.vendor == "postgresql":
+            with self.connection.cursor() as cursor:
+                cursor.execute("SET session_replication_role = replica")
+                execute(self, sql_list)
+                cursor.execute("SET session_replication_role = origin")
+            return
+        with self.connection.schema_editor() as editor:
+            triggers.take_down(None, editor)
+        execute(self, sql_list)
+        with self.connection.schema_editor() as editor:
+            triggers.set_up(None, editor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush)
+        yield

@@ -12,12 +12,15 @@ from agent.models.conversation import Conversation
 from agent.models.service import Service
 from llmconfig.tenancy.base import TenantModel
 
+if TYPE_CHECKING:
+    from uuid import UUID
+
 
 class Run(TenantModel):
     """A run is claimed by a conditional UPDATE that raises `fence`; every later write of its worker carries that fence.
 
     event_seq is the high-water mark of the event log as of the last durable fact, so that a lost log never reuses a seq.
-    conversation is null once that was deleted: what was said is gone, what it cost stays in the ledger.
+    conversation is null once that was deleted, and user once they were: what was said is gone, what it cost stays in the ledger.
     """
 
     class Status(models.TextChoices):
@@ -31,7 +34,7 @@ class Run(TenantModel):
     ACTIVE = (Status.QUEUED, Status.RUNNING, Status.WAITING_APPROVAL)
 
     conversation = models.ForeignKey(Conversation, null=True, on_delete=models.SET_NULL, related_name="runs")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="runs")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="runs")
     status = models.CharField(max_length=20, choices=Status, default=Status.QUEUED)
     finish_reason = models.CharField(max_length=20, blank=True)
     error_kind = models.CharField(max_length=40, blank=True)
@@ -51,6 +54,7 @@ class Run(TenantModel):
 
     if TYPE_CHECKING:
         conversation_id: Any
+        user_id: UUID | None
         config_id: Any
 
     class Meta:

@@ -228,6 +228,8 @@ def _note_tools(claim: Claim, intent: NoteTools, seq: int) -> None:
 
 def _find_larger(claim: Claim, intent: FindLarger, seq: int) -> tuple[str, ...]:
     run = Run.objects.select_related("user", "organization").get(id=claim.run)
+    if run.user is None:
+        return ()
     try:
         return tuple(larger_models(caller_for(run.user, run.organization), intent.window))
     except Forbidden:  # no member any more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from llmconfig.tenancy.errors import Forbidden
@@ -20,13 +21,15 @@ SESSION_ORGANIZATION: Final = "organization"
 
 @dataclass(frozen=True)
 class Caller:
-    """scopes: those of the token; a session has all of them."""
+    """scopes: those of the token; a session has all of them. ip: "" outside a request."""
 
     user: User
     organization: Organization
     role: Role
     scopes: frozenset[str]
     token_id: UUID | None = None
+    token_name: str = ""
+    ip: str = ""
 
     @property
     def principal(self) -> str:
@@ -40,6 +43,7 @@ class Caller:
 
 _MEMBERS: Final = frozenset({Role.MEMBER, Role.ADMIN, Role.OWNER})
 _ADMINS: Final = frozenset({Role.ADMIN, Role.OWNER})
+_WATCHERS: Final = frozenset({Role.AUDITOR, Role.ADMIN, Role.OWNER})
 
 
 class Action(Enum):
@@ -49,8 +53,10 @@ class Action(Enum):
     READ_OWN = ("read own", _MEMBERS, Scope.READ)
     RUN = ("run", _MEMBERS, Scope.RUN)
     MANAGE_OWN = ("manage own", _MEMBERS, Scope.ADMIN)
-    SEE_ALL_USAGE = ("see all usage", frozenset({Role.AUDITOR, Role.ADMIN, Role.OWNER}), Scope.READ)
+    SEE_ALL_USAGE = ("see all usage", _WATCHERS, Scope.READ)
+    READ_AUDIT = ("read the audit trail", _WATCHERS, Scope.READ)
     SHARE = ("share", _ADMINS, Scope.ADMIN)
+    MANAGE_ORGANIZATION = ("change the policy, invite and manage people", _ADMINS, Scope.ADMIN)
     OWN_ORGANIZATION = ("own organization", frozenset({Role.OWNER}), Scope.ADMIN)
 
     def __init__(self, label: str, roles: frozenset[Role], scope: Scope) -> None:
@@ -94,7 +100,16 @@ def caller_for(user: User, organization: Organization | None = None) -> Caller:
     membership = (memberships.filter(organization=organization) if organization else memberships).first()
     if membership is None:
         raise Forbidden(f"{user.get_username()} is not a member of {organization or 'any organization'}.")
-    return _caller(user, membership, all_scopes(), None)
+    return _caller(user, membership, all_scopes())
+
+
+def ip_of(request: Any) -> str:
+    """The client's address, "" where it has none (a Unix socket). Behind a proxy uvicorn has put the forwarded one there."""
+    text = request.META.get("REMOTE_ADDR") or ""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return ""
 
 
 def _find(request: Any) -> Caller | None:
@@ -102,15 +117,23 @@ def _find(request: Any) -> Caller | None:
     if not isinstance(user, User):
         return None
     memberships = user.memberships.select_related("organization")
-    token = getattr(request, "auth", None)
+    token, ip = getattr(request, "auth", None), ip_of(request)
     if isinstance(token, ApiToken):
         bound = memberships.filter(organization=token.organization_id).first()
-        return _caller(user, bound, token.scopes, token.id) if bound else None
+        return _caller(user, bound, token.scopes, token=token, ip=ip) if bound else None
     chosen = getattr(request, "session", {}).get(SESSION_ORGANIZATION)
     every = list(memberships)
     membership = next((each for each in every if str(each.organization_id) == chosen), every[0] if every else None)
-    return _caller(user, membership, all_scopes(), None) if membership else None
+    return _caller(user, membership, all_scopes(), ip=ip) if membership else None
 
 
-def _caller(user: User, membership: Membership, scopes: list[str], token_id: UUID | None) -> Caller:
-    return Caller(user, membership.organization, Role(membership.role), frozenset(scopes), token_id)
+def _caller(user: User, membership: Membership, scopes: list[str], *, token: ApiToken | None = None, ip: str = "") -> Caller:
+    return Caller(
+        user=user,
+        organization=membership.organization,
+        role=Role(membership.role),
+        scopes=frozenset(scopes),
+        token_id=token.id if token else None,
+        token_name=token.name if token else "",
+        ip=ip,
+    )

@@ -29,13 +29,23 @@ def root_key() -> RootKey:
 
 
 @lru_cache(maxsize=1024)
-def _unwrapped(kek: str, organization_id: UUID, key_id: str, wrapped: bytes) -> DataKey:
+def _unwrapped(kek: str, owner: str, key_id: str, wrapped: bytes) -> DataKey:
     """Unwrapping is pure, so its results may be kept: what was revoked or deleted is not found in the database before this is asked."""
-    return DataKey(key_id, _root_key(kek).unwrap(wrapped, context=f"{organization_id}|{key_id}"))
+    return DataKey(key_id, _root_key(kek).unwrap(wrapped, context=f"{owner}|{key_id}"))
+
+
+def wrap(key: DataKey, owner: str) -> bytes:
+    """`key` under the current KEK. owner: whose it is, an organization's id for instance; it must be named again to unwrap."""
+    return root_key().wrap(key.material, context=f"{owner}|{key.key_id}")
+
+
+def unwrapped(owner: str, key_id: str, wrapped: bytes) -> DataKey:
+    """Raises `Unreadable`."""
+    return _unwrapped(settings.KEK, owner, key_id, wrapped)
 
 
 def _opened(row: DataKeyRow) -> DataKey:
-    return _unwrapped(settings.KEK, row.organization_id, row.key_id, bytes(row.wrapped))
+    return unwrapped(str(row.organization_id), row.key_id, bytes(row.wrapped))
 
 
 def data_key_for(organization_id: UUID) -> DataKey:
@@ -44,7 +54,7 @@ def data_key_for(organization_id: UUID) -> DataKey:
     row = current.first()
     if row is None:
         fresh = new_data_key()
-        wrapped = root_key().wrap(fresh.material, context=f"{organization_id}|{fresh.key_id}")
+        wrapped = wrap(fresh, str(organization_id))
         try:
             with transaction.atomic():
                 row = DataKeyRow.objects.create(organization_id=organization_id, key_id=fresh.key_id, wrapped=wrapped)

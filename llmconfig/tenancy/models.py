@@ -16,6 +16,7 @@ __all__ = [
     "ApiToken",
     "DataKey",
     "IdempotencyRecord",
+    "Invitation",
     "Membership",
     "Organization",
     "OwnedModel",
@@ -49,11 +50,23 @@ def all_scopes() -> list[str]:
 
 
 class Organization(models.Model):  # type: ignore[django-manager-missing]  # knox has no stubs
-    """The tenant: whatever belongs to one organization is invisible to every other."""
+    """The tenant: whatever belongs to one organization is invisible to every other.
+
+    Its policy. allowed_providers: slugs; allowed_models: `provider/model`, where * stands for any text; allowed_hosts: host names of
+    base URLs, where a leading *. stands for any name below; null allows all, [] none. retention_days of conversations and
+    audit_retention_days: null keeps for good.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=80, unique=True)
+    allowed_providers = models.JSONField(null=True, blank=True)
+    allowed_models = models.JSONField(null=True, blank=True)
+    allowed_hosts = models.JSONField(null=True, blank=True)
+    members_may_bring_keys = models.BooleanField(default=True)
+    requires_mfa = models.BooleanField(default=False)
+    retention_days = models.PositiveIntegerField(null=True, blank=True)
+    audit_retention_days = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -82,6 +95,27 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.organization} ({self.role})"
+
+
+class Invitation(TenantModel):
+    """An open place in an organization, for whoever holds the link. Only the SHA-256 of its value is kept.
+
+    email: who it was meant for, "" for anyone. It is used once, at `accepted_at`.
+    """
+
+    email = models.EmailField(blank=True)
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.email or "anyone with the link"
 
 
 class DataKey(models.Model):

@@ -21,12 +21,14 @@ TABLE = {
     Action.RUN: OWN,
     Action.MANAGE_OWN: OWN,
     Action.SEE_ALL_USAGE: {Role.AUDITOR, Role.ADMIN, Role.OWNER},
+    Action.READ_AUDIT: {Role.AUDITOR, Role.ADMIN, Role.OWNER},
+    Action.MANAGE_ORGANIZATION: {Role.ADMIN, Role.OWNER},
     Action.SHARE: {Role.ADMIN, Role.OWNER},
     Action.OWN_ORGANIZATION: {Role.OWNER},
 }
 SCOPES = {
-    Scope.READ: {Action.SEE, Action.READ_OWN, Action.SEE_ALL_USAGE},
-    Scope.RUN: {Action.SEE, Action.READ_OWN, Action.SEE_ALL_USAGE, Action.RUN},
+    Scope.READ: {Action.SEE, Action.READ_OWN, Action.SEE_ALL_USAGE, Action.READ_AUDIT},
+    Scope.RUN: {Action.SEE, Action.READ_OWN, Action.SEE_ALL_USAGE, Action.READ_AUDIT, Action.RUN},
     Scope.ADMIN: set(Action),
 }
 

@@ -38,6 +38,13 @@ def sweep_attachments() -> None:
     sweep()
 
 
+@shared_task(name="agent.tasks.apply_retention", ignore_result=True)
+def apply_retention() -> None:
+    from agent.services.retention import apply_retention as apply  # noqa: PLC0415
+
+    apply()
+
+
 @worker_ready.connect
 def _start_runtime(**_: Any) -> None:
     """Start the loop, and import the SDKs in use in the background: the first message should not wait for them."""

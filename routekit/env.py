@@ -137,6 +137,24 @@ HTTPS: Final = _flag("ROUTEKIT_HTTPS", default=not EMBEDDED)
 ADMIN_PASSWORD: Final = _env.str("ROUTEKIT_ADMIN_PASSWORD", default="")
 SIGNUP: Final = _flag("ROUTEKIT_SIGNUP", default=False)
 
+
+def _mail() -> dict[str, Any]:
+    """Django's settings of the mail server that ROUTEKIT_EMAIL_URL names; none where it is unset."""
+    url: str = _env.str("ROUTEKIT_EMAIL_URL", default="")
+    if not url:
+        return {}
+    try:
+        found: dict[str, Any] = environ.Env.email_url_config(url)
+    except (KeyError, ValueError, ImproperlyConfigured):  # none of which is to show the address, for it may hold a password
+        found = {}
+    if not found.get("EMAIL_HOST"):
+        raise ImproperlyConfigured("ROUTEKIT_EMAIL_URL is not a mail server's address. Write it as smtp+tls://USER:PASSWORD@HOST:587.")
+    return found
+
+
+MAIL: Final = _mail()
+MAIL_FROM: Final = _env.str("ROUTEKIT_EMAIL_FROM", default="routekit@localhost")
+
 DEMO: Final = _flag("ROUTEKIT_DEMO", default=EMBEDDED)
 DEMO_SERVICE_URL: Final = _env.str("ROUTEKIT_DEMO_SERVICE_URL", default=str(_facts.get("demo_service_url", "")))
 PRIVATE_HOSTS: Final[list[str]] = sorted(

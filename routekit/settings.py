@@ -128,7 +128,13 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_ADAPTER = "llmconfig.web.accounts.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 SIGNUP = env.SIGNUP
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+EMAIL_CONFIGURED = bool(env.MAIL)
+EMAIL_BACKEND = env.MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST, EMAIL_PORT = env.MAIL.get("EMAIL_HOST", "localhost"), env.MAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env.MAIL.get("EMAIL_HOST_USER") or "", env.MAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = env.MAIL.get("EMAIL_USE_TLS", False), env.MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10.0
+DEFAULT_FROM_EMAIL = env.MAIL_FROM
 
 # --- HTTP
 
@@ -198,6 +204,8 @@ SPECTACULAR_SETTINGS = {
         "PartTypeEnum": ["text", "image", "document", "audio", "video"],
         "MediaKindEnum": ["image", "document", "audio", "video"],
         "ProviderKindEnum": ["vendor", "gateway", "self_hosted"],
+        "RoleEnum": ["owner", "admin", "member", "viewer", "auditor"],
+        "InvitationStatusEnum": ["pending", "accepted", "expired"],
     },
 }
 
@@ -251,6 +259,8 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "agent.tasks.sweep_runs", "schedule": env.SWEEP_S, "options": {"expires": env.SWEEP_S}},
     "sweep-attachments": {"task": "agent.tasks.sweep_attachments", "schedule": 3600.0, "options": {"expires": 3600.0}},
+    "sweep-idempotency": {"task": "llmconfig.tasks.sweep_idempotency", "schedule": 3600.0, "options": {"expires": 3600.0}},
+    "apply-retention": {"task": "agent.tasks.apply_retention", "schedule": 86_400.0, "options": {"expires": 86_400.0}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(env.HOME / "run" / "beat-schedule")
 

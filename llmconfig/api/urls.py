@@ -1,10 +1,10 @@
-"""Addresses of configs, providers, models and tokens, under /api/."""
+"""Addresses of configs, providers, models, organizations and tokens, under /api/."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from llmconfig.api import catalogue, configs, tokens
+from llmconfig.api import catalogue, configs, members, organization, tokens
 
 urlpatterns = [
     path("user/llm-config", configs.ConfigList.as_view(), name="configs"),
@@ -14,6 +14,14 @@ urlpatterns = [
     path("providers", catalogue.ProviderList.as_view(), name="providers"),
     path("models", catalogue.ModelList.as_view(), name="models"),
     path("models/<uuid:id>", catalogue.ModelDetail.as_view(), name="model"),
+    path("organization", organization.OwnOrganization.as_view(), name="organization-api"),
+    path("organization/switch", organization.SwitchOrganization.as_view(), name="organization-switch-api"),
+    path("organization/members", members.Members.as_view(), name="members"),
+    path("organization/members/<uuid:id>", members.OneMember.as_view(), name="member"),
+    path("organization/invitations", members.Invitations.as_view(), name="invitations"),
+    path("organization/invitations/<uuid:id>", members.OneInvitation.as_view(), name="invitation"),
+    path("organization/invitations/<uuid:id>/renew", members.RenewInvitation.as_view(), name="invitation-renew"),
+    path("organizations", organization.Organizations.as_view(), name="organizations"),
     path("tokens", tokens.TokenList.as_view(), name="tokens"),
     path("tokens/<uuid:id>", tokens.TokenDetail.as_view(), name="token"),
 ]

@@ -31,14 +31,49 @@ from llmconfig.services.custom_models import (
 from llmconfig.services.demo import ensure_demo_config
 from llmconfig.services.facts import ModelFacts, facts_of
 from llmconfig.services.fields import available_providers, effective_base_url, egress_policy, provider_of
+from llmconfig.services.invitations import (
+    can_mail,
+    digest_of,
+    invitation_path,
+    invitations_for,
+    invite_member,
+    mail_invitation,
+    renew_invitation,
+    revoke_invitation,
+    status_of,
+)
+from llmconfig.services.members import (
+    add_member_as_operator,
+    change_role,
+    change_role_as_operator,
+    delete_user,
+    manageable,
+    members_for,
+    remove_member,
+    remove_member_as_operator,
+)
+from llmconfig.services.organizations import (
+    OrganizationFields,
+    checked_policy,
+    choose_organization,
+    delete_organization,
+    delete_organization_as_operator,
+    found_organization,
+    has_second_factor,
+    memberships_for,
+    organization_counts,
+    update_organization,
+    update_organization_as_operator,
+)
 from llmconfig.services.places import waiting_place
+from llmconfig.services.policy import Refusal, refusal_for, refusal_of
 from llmconfig.services.pool import ClientPool, preload_providers
 from llmconfig.services.pricing import Cost, price_attempt
 from llmconfig.services.refresh import Refreshed, refresh_models
 from llmconfig.services.schemas import provider_row
 from llmconfig.services.secrets import open_credentials
 from llmconfig.services.shared_keys import import_env_keys
-from llmconfig.services.tokens import create_token, issue_token, revoke_token, tokens_for
+from llmconfig.services.tokens import create_token, issue_token, revoke_as, revoke_token, tokens_for
 
 __all__ = [
     "ClientPool",
@@ -48,10 +83,18 @@ __all__ = [
     "Deployment",
     "ModelFacts",
     "ModelRow",
+    "OrganizationFields",
     "Refreshed",
+    "Refusal",
+    "add_member_as_operator",
     "available_providers",
     "build_provider",
+    "can_mail",
+    "change_role",
+    "change_role_as_operator",
     "check_new_config",
+    "checked_policy",
+    "choose_organization",
     "config_for",
     "configs_for",
     "create_config",
@@ -62,28 +105,50 @@ __all__ = [
     "default_target",
     "delete_config",
     "delete_custom_model",
+    "delete_organization",
+    "delete_organization_as_operator",
+    "delete_user",
     "deployment_for_run",
+    "digest_of",
     "effective_base_url",
     "egress_policy",
     "ensure_demo_config",
     "facts_of",
+    "found_organization",
+    "has_second_factor",
     "import_env_keys",
+    "invitation_path",
+    "invitations_for",
+    "invite_member",
     "issue_token",
     "kek_problem",
     "larger_models",
+    "mail_invitation",
+    "manageable",
+    "members_for",
+    "memberships_for",
     "model_of",
     "models_for",
     "note_result",
     "open_credentials",
+    "organization_counts",
     "preload_provider",
     "preload_providers",
     "price_attempt",
     "provider_of",
     "provider_row",
     "refresh_models",
+    "refusal_for",
+    "refusal_of",
+    "remove_member",
+    "remove_member_as_operator",
+    "renew_invitation",
     "require_working",
     "resolve_target",
+    "revoke_as",
+    "revoke_invitation",
     "revoke_token",
+    "status_of",
     "test_config",
     "test_new_configs",
     "test_unsaved_config",
@@ -91,5 +156,7 @@ __all__ = [
     "update_config",
     "update_config_as_operator",
     "update_custom_model",
+    "update_organization",
+    "update_organization_as_operator",
     "waiting_place",
 ]

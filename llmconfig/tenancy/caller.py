@@ -58,6 +58,7 @@ class Action(Enum):
     SHARE = ("share", _ADMINS, Scope.ADMIN)
     MANAGE_ORGANIZATION = ("change the policy, invite and manage people", _ADMINS, Scope.ADMIN)
     OWN_ORGANIZATION = ("own organization", frozenset({Role.OWNER}), Scope.ADMIN)
+    LEAVE = ("leave", frozenset(Role), Scope.ADMIN)
 
     def __init__(self, label: str, roles: frozenset[Role], scope: Scope) -> None:
         self.label, self.roles, self.scope = label, roles, scope
@@ -94,6 +95,13 @@ def caller_of(request: HttpRequest | Request) -> Caller:
     raise Forbidden("You are not a member of an organization. Ask its owner to invite you.")
 
 
+def memberships_of(request: HttpRequest) -> list[Membership]:
+    """Those that the person of a session may choose among, oldest first. No query beyond `find_caller`'s."""
+    find_caller(request)
+    every: list[Membership] = vars(request).get("memberships", [])
+    return every
+
+
 def caller_for(user: User, organization: Organization | None = None) -> Caller:
     """A caller outside any request: commands and tasks. organization: the user's first by default. Raises `Forbidden`."""
     memberships = user.memberships.select_related("organization")
@@ -122,7 +130,7 @@ def _find(request: Any) -> Caller | None:
         bound = memberships.filter(organization=token.organization_id).first()
         return _caller(user, bound, token.scopes, token=token, ip=ip) if bound else None
     chosen = getattr(request, "session", {}).get(SESSION_ORGANIZATION)
-    every = list(memberships)
+    every = vars(request)["memberships"] = list(memberships)
     membership = next((each for each in every if str(each.organization_id) == chosen), every[0] if every else None)
     return _caller(user, membership, all_scopes(), ip=ip) if membership else None
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmconfig.tenancy.caller import find_caller
+from llmconfig.tenancy.caller import find_caller, memberships_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
 def organization(request: HttpRequest) -> dict[str, Any]:
-    """`organization` and `caller`; both None for anonymous readers."""
+    """`organization` and `caller`, both None for anonymous readers; `organizations`, to switch between."""
     caller = find_caller(request) if hasattr(request, "user") else None
-    return {"organization": caller.organization if caller else None, "caller": caller}
+    others = [membership.organization for membership in memberships_of(request)] if caller else []
+    return {"organization": caller.organization if caller else None, "caller": caller, "organizations": others}

@@ -53,8 +53,8 @@ class Organization(models.Model):  # type: ignore[django-manager-missing]  # kno
     """The tenant: whatever belongs to one organization is invisible to every other.
 
     Its policy. allowed_providers: slugs; allowed_models: `provider/model`, where * stands for any text; allowed_hosts: host names of
-    base URLs, where a leading *. stands for any name below; null allows all, [] none. retention_days of conversations and
-    audit_retention_days: null keeps for good.
+    base URLs, where a leading *. stands for any name below and a port may follow; null allows all, [] none. retention_days of
+    conversations and audit_retention_days: null keeps for good. token_max_days: how long an API token may live, null for ever.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -67,6 +67,7 @@ class Organization(models.Model):  # type: ignore[django-manager-missing]  # kno
     requires_mfa = models.BooleanField(default=False)
     retention_days = models.PositiveIntegerField(null=True, blank=True)
     audit_retention_days = models.PositiveIntegerField(null=True, blank=True)
+    token_max_days = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

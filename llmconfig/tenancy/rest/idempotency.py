@@ -36,6 +36,7 @@ idempotency_parameter: Final = OpenApiParameter(
 )
 _KEPT: Final = timedelta(hours=24)
 _CLAIM_LAPSES: Final = timedelta(minutes=1)
+_SWEPT_AT_ONCE: Final = 500
 
 
 class IdempotentCreateMixin(ABC):
@@ -70,6 +71,15 @@ class IdempotentCreateMixin(ABC):
             record.delete()  # the request failed: the key is free again
             raise
         return response
+
+
+def sweep_records() -> int:
+    """Delete what nobody can ask for any more: a day after, an answer is not repeated. How many."""
+    stale = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - _KEPT)
+    swept = 0
+    while ids := list(stale.values_list("id", flat=True)[:_SWEPT_AT_ONCE]):
+        swept += IdempotencyRecord.objects.filter(id__in=ids).delete()[0]
+    return swept
 
 
 def _key(request: Request) -> str:

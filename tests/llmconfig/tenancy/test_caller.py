@@ -25,6 +25,7 @@ TABLE = {
     Action.MANAGE_ORGANIZATION: {Role.ADMIN, Role.OWNER},
     Action.SHARE: {Role.ADMIN, Role.OWNER},
     Action.OWN_ORGANIZATION: {Role.OWNER},
+    Action.LEAVE: set(Role),
 }
 SCOPES = {
     Scope.READ: {Action.SEE, Action.READ_OWN, Action.SEE_ALL_USAGE, Action.READ_AUDIT},

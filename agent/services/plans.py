@@ -64,7 +64,7 @@ def load_work(run_id: UUID, *, last_seq: int, media: RunMedia = NO_MEDIA) -> Wor
 
     media: the files that the conversation's messages name, read before.
     """
-    run = Run.objects.select_related("conversation", "config", "user").get(id=run_id)
+    run = Run.objects.select_related("conversation", "config__organization", "user").get(id=run_id)
     untold, last_seq = _untold(run, last_seq), max(last_seq, run.event_seq)
     step = run.steps.order_by("-index").first() if run.event_seq else None  # a step begins after the first event
     client = _refusal(run, step, media) or _client(run)

@@ -55,13 +55,14 @@ class ConfigList(IdempotentCreateMixin, generics.ListAPIView[Any]):
         if self._tested:
             services.note_result(config, self._tested)
             config.refresh_from_db()
-        return Response(ConfigSerializer(config).data, status=status.HTTP_201_CREATED)
+        return Response(ConfigSerializer(config, context={"request": request}).data, status=status.HTTP_201_CREATED)
 
 
 class ConfigDetail(APIView):
     @extend_schema(operation_id="configs_read", summary="One config", responses=ConfigSerializer)
     def get(self, request: Request, id: UUID) -> Response:
-        return Response(ConfigSerializer(services.config_for(caller_of(request), id)).data)
+        config = services.config_for(caller_of(request), id)
+        return Response(ConfigSerializer(config, context={"request": request}).data)
 
     @extend_schema(
         operation_id="configs_update", summary="Change a config, or its key", request=ConfigChangeSerializer, responses=ConfigSerializer
@@ -70,7 +71,7 @@ class ConfigDetail(APIView):
         body = ConfigChangeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         config = services.update_config(caller=caller_of(request), id=id, **body.validated_data)
-        return Response(ConfigSerializer(config).data)
+        return Response(ConfigSerializer(config, context={"request": request}).data)
 
     @extend_schema(operation_id="configs_delete", summary="Delete a config", responses={204: None})
     def delete(self, request: Request, id: UUID) -> Response:

@@ -11,10 +11,13 @@ from rest_framework import serializers
 from llmconfig import services
 from llmconfig.api.fields import JSONObjectField, SecretField
 from llmconfig.models import ApiToken, ConfigStatus, UserLLMConfig
+from llmconfig.tenancy.caller import find_caller
 from llmconfig.tenancy.models import Scope
 from llmconfig.tenancy.rest.serializers import StrictSerializer
 
 _INT32 = 2**31 - 1
+_PREFIX = 8
+"""Characters of a token's 64 that are shown again: they tell it apart, and leave 224 bits to guess."""
 
 
 class _ConfigFieldsSerializer(StrictSerializer):
@@ -65,6 +68,7 @@ class ConfigSerializer(serializers.ModelSerializer[UserLLMConfig]):
     shared = serializers.BooleanField(read_only=True)
     options = JSONObjectField(read_only=True)
     has_credentials = serializers.SerializerMethodField(help_text="Whether secrets besides the API key are stored.")
+    not_allowed = serializers.SerializerMethodField(help_text="Why the organization's policy does not let you use it; null where it does.")
 
     class Meta:
         model = UserLLMConfig
@@ -84,12 +88,19 @@ class ConfigSerializer(serializers.ModelSerializer[UserLLMConfig]):
             "weight",
             "status",
             "status_detail",
+            "not_allowed",
             "last_tested_at",
             "last_latency_ms",
             "created_at",
             "updated_at",
         ]
         read_only_fields = fields
+
+    def get_not_allowed(self, config: UserLLMConfig) -> str | None:
+        request = self.context.get("request")
+        caller = find_caller(request) if request is not None else None
+        refused = services.refusal_for(caller, config, config.model) if caller else services.refusal_of(config, config.model)
+        return refused.words if refused else None
 
     def get_has_credentials(self, config: UserLLMConfig) -> bool:
         return bool(config.credentials)
@@ -243,15 +254,27 @@ class RefreshedSerializer(serializers.Serializer[Any]):
     error = ConnectionErrorSerializer(allow_null=True)
 
 
+class TokenOwnerSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+
+
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
+    """prefix: the first characters of the value, to tell tokens apart."""
+
+    prefix = serializers.SerializerMethodField()
+    user = TokenOwnerSerializer(read_only=True)
     created_at = serializers.DateTimeField(source="created", read_only=True)
     expires_at = serializers.DateTimeField(source="expiry", read_only=True, allow_null=True)
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices), read_only=True)
 
     class Meta:
         model = ApiToken
-        fields = ["id", "name", "scopes", "organization", "created_at", "expires_at", "last_used_at"]
+        fields = ["id", "name", "prefix", "scopes", "organization", "user", "created_at", "expires_at", "last_used_at"]
         read_only_fields = fields
+
+    def get_prefix(self, row: ApiToken) -> str:
+        return str(row.token_key[:_PREFIX])
 
 
 class CreatedTokenSerializer(TokenSerializer):

@@ -155,6 +155,15 @@ class Provider(ABC):
         return next(((name, f"{cls.label} needs this.") for name in missing), None)
 
     @classmethod
+    def addresses(cls, base_url: str, secrets: Collection[str], options: Mapping[str, Any]) -> Sequence[str]:
+        """The URLs that a config's requests go to, by which a list of allowed hosts judges it: the base URL, and URLs among the options.
+
+        base_url: "" for the provider's own. secrets: the names of those that are set.
+        """
+        named = (options.get(field.name) for field in (*cls.fields, *cls.options) if field.type == "url" and field.name != "base_url")
+        return [base_url or cls.default_base_url, *(str(url) for url in named if url)]
+
+    @classmethod
     @abstractmethod
     def preload(cls) -> None:
         """Import the SDK; slow the first time (about a second), so never on an event loop."""

@@ -91,6 +91,13 @@ class GeminiProvider(PlainProvider):
         return "api_key", "Google Gemini needs an API key, or a service account for Vertex AI."
 
     @classmethod
+    def addresses(cls, base_url: str, secrets: Collection[str], options: Mapping[str, Any]) -> Sequence[str]:
+        """A service account goes to Vertex AI, in its location, unless another base URL was set."""
+        if "service_account" not in secrets or _VERSION.sub("", base_url.rstrip("/")) not in ("", cls.default_base_url):
+            return super().addresses(base_url, secrets, options)
+        return [_vertex_url(text_of(options.get("location")) or "global")]
+
+    @classmethod
     def preload(cls) -> None:
         super().preload()
         import_module("jwt")

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from llmconfig.models import MAX_MODEL_LENGTH, UserLLMConfig
+from llmconfig.services import policy
 from llmconfig.services.configs import config_for, configs_for
 from llmconfig.services.demo import DEMO_SLUG
 from llmconfig.services.facts import KnownModels, entries_of
@@ -52,12 +53,12 @@ def models_for(caller: Caller) -> list[ModelRow]:
     """
     configs = _usable(caller)
     ask_for_refresh(configs)
-    return _rows_of(configs)
+    return _rows_of(caller, configs)
 
 
 def larger_models(caller: Caller, window: int) -> list[str]:
     """Names of models that read more than `window` tokens, as a person would look for them; the smallest that suffice first."""
-    fitting = [row for row in _rows_of(_usable(caller)) if (row["context_window"] or 0) > window and not row["hint"]]
+    fitting = [row for row in _rows_of(caller, _usable(caller)) if (row["context_window"] or 0) > window and not row["hint"]]
     fitting.sort(key=lambda row: row["context_window"] or 0)
     return list(dict.fromkeys(f"{row['model']} ({row['config_name']})" for row in fitting))
 
@@ -67,16 +68,19 @@ def _enabled(caller: Caller) -> QuerySet[UserLLMConfig]:
 
 
 def _usable(caller: Caller) -> list[UserLLMConfig]:
-    return sorted(_enabled(caller), key=lambda config: (config.owner_id is None, config.provider_type == DEMO_SLUG, -config.priority))
+    allowed = [config for config in _enabled(caller) if policy.refusal_for(caller, config) is None]
+    return sorted(allowed, key=lambda config: (config.owner_id is None, config.provider_type == DEMO_SLUG, -config.priority))
 
 
-def _rows_of(configs: Iterable[UserLLMConfig]) -> list[ModelRow]:
+def _rows_of(caller: Caller, configs: Iterable[UserLLMConfig]) -> list[ModelRow]:
     now = timezone.now()
-    return [row for config in configs for row in _rows(config, now)]
+    rows = (row for config in configs for row in _rows(config, now))
+    return [row for row in rows if policy.is_model_allowed(caller.organization, row["provider"], row["model"])]
 
 
 def resolve_target(caller: Caller, model_id: str) -> tuple[UserLLMConfig, str]:
-    """`<config id>/<model>` to config and model. Raises `Invalid` (attr `target`) for one that is not the caller's to use."""
+    """`<config id>/<model>` to config and model. Raises `Invalid` (attr `target`) for one that is not the caller's to use
+    (`unknown_model`, `config_disabled`, `policy_forbidden`)."""
     config_id, _, model = model_id.partition("/")
     try:
         config = config_for(caller, UUID(config_id))
@@ -86,14 +90,24 @@ def resolve_target(caller: Caller, model_id: str) -> tuple[UserLLMConfig, str]:
         raise Invalid("A model is named “<config id>/<model>”.", code="unknown_model", attr="target.model")
     if not config.is_enabled:
         raise Invalid(f"The config “{config.name}” is disabled.", code="config_disabled", attr="target.model")
+    if refused := policy.refusal_for(caller, config, model):
+        raise Invalid(refused.words, code=policy.CODE, attr="target.model")
     return config, model
 
 
 def default_target(caller: Caller) -> tuple[UserLLMConfig, str] | None:
     """The caller's default config, else the organization's, else the first with a model (own, shared, demo last); else None."""
-    usable = [config for config in _enabled(caller) if model_of(config)]
-    usable.sort(key=lambda each: (not each.is_default, each.owner_id is None, each.provider_type == DEMO_SLUG, -each.priority))
-    return (usable[0], model_of(usable[0])) if usable else None
+    usable = [(config, model) for config in _enabled(caller) if (model := _allowed_model(caller, config))]
+    usable.sort(key=lambda each: (not each[0].is_default, each[0].owner_id is None, each[0].provider_type == DEMO_SLUG, -each[0].priority))
+    return usable[0] if usable else None
+
+
+def _allowed_model(caller: Caller, config: UserLLMConfig) -> str:
+    """The model that the config stands for, else the first of its others that the policy allows; else ""."""
+    if policy.refusal_for(caller, config):
+        return ""
+    names = [config.model] if config.model else [*entries_of(config), *(row.model for row in config.custom_models.all())]
+    return next((name for name in names if policy.refusal_for(caller, config, name) is None), "")
 
 
 def model_of(config: UserLLMConfig) -> str:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from llmconfig.llm import Timeouts
 from llmconfig.models import ConfigStatus, UserLLMConfig
+from llmconfig.services import policy
 from llmconfig.services.facts import ModelFacts, facts_of
 from llmconfig.services.fields import connection_fields, egress_policy, provider_of
 from llmconfig.services.secrets import lacks, open_credentials
@@ -44,7 +45,7 @@ class Deployment:
 def deployment_for_run(config: UserLLMConfig, model: str) -> Deployment:
     """Opens the credentials; the caller has checked that the run's owner may use the config.
 
-    Raises `Conflict` with a code: `config_disabled`, `missing_key`, `unreadable`.
+    Raises `Conflict` with a code: `config_disabled`, `policy_forbidden`, `missing_key`, `unreadable`.
     """
     if not config.is_enabled:
         raise Conflict(f"The config “{config.name}” is disabled. Enable it or choose another model.", code="config_disabled")
@@ -52,6 +53,7 @@ def deployment_for_run(config: UserLLMConfig, model: str) -> Deployment:
         provider = provider_of(config.provider_type)
     except Invalid as error:
         raise Conflict(error.detail, code="config_disabled") from None
+    policy.check_use(config, model)
     if config.status == ConfigStatus.MISSING_KEY or lacks(config, provider):
         raise Conflict(f"The config “{config.name}” has no key. Enter one under Settings, Providers.", code="missing_key")
     connection = {field.name for field in connection_fields(provider)}

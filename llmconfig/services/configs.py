@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from llmconfig.models import ConfigStatus, UserLLMConfig
+from llmconfig.services import policy
 from llmconfig.services.demo import DEMO_SLUG, ensure_demo_config
 from llmconfig.services.fields import (
     check_base_url,
@@ -97,6 +98,7 @@ def check_new_config(*, caller: Caller, **fields: Unpack[ConfigFields]) -> type[
     check_base_url(provider, fields.get("base_url", ""))
     check_secrets(provider, api_key, credentials)
     check_options(provider, options)
+    policy.check_new(caller, provider, fields)
     if problem := credentials_problem(provider, {*credentials, *(["api_key"] if api_key else [])}, options):
         raise problem
     require_options(provider, options)
@@ -111,6 +113,9 @@ def update_config(*, caller: Caller, id: UUID, **fields: Unpack[ConfigFields]) -
     """
     config = UserLLMConfig.objects.for_caller(caller).select_for_update(of=("self",)).get(pk=id)
     _require(caller, shared=config.shared or fields.get("shared", False))
+    provider = provider_of(config.provider_type)
+    _check_change(config, provider, fields)
+    policy.check_change(caller, config, provider, fields)
     return _change(config, fields, owner_if_own=caller.user.pk)
 
 
@@ -118,12 +123,12 @@ def update_config(*, caller: Caller, id: UUID, **fields: Unpack[ConfigFields]) -
 def update_config_as_operator(*, id: UUID, **fields: Unpack[ConfigFields]) -> UserLLMConfig:
     """The admin's change to anybody's config; `shared` is its owner's to decide. Raises `Invalid`, `Conflict`, `DoesNotExist`."""
     config = UserLLMConfig.objects.select_for_update(of=("self",)).get(pk=id)
+    _check_change(config, provider_of(config.provider_type), fields)
     return _change(config, fields, owner_if_own=config.owner_id)
 
 
 def _change(config: UserLLMConfig, fields: ConfigFields, *, owner_if_own: Any) -> UserLLMConfig:
     provider = provider_of(config.provider_type)
-    _check_change(config, provider, fields)
     api_key, credentials = fields.get("api_key"), _given(fields)
     before = [getattr(config, name) for name in _WHAT_A_TEST_SAW]
     moved = _moves(config, provider, fields)

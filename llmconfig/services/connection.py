@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from llmconfig.llm import ModelInfo, ProviderError, ProviderTimeout
 from llmconfig.models import ConfigStatus, UserLLMConfig
+from llmconfig.services import policy
 from llmconfig.services.clients import UNREADABLE, build_provider
 from llmconfig.services.configs import ConfigFields, check_new_config, config_for
 from llmconfig.services.fields import provider_of
@@ -72,7 +73,8 @@ def test_config(*, caller: Caller, id: UUID) -> ConnectionResult:
     """Test a saved config: keeps its status, when it was tested and the models it listed. Network; never within a transaction."""
     config = config_for(caller, id)
     result = _test_saved(config)
-    note_result(config, result)
+    if result.error_kind != policy.CODE:  # nobody was asked, so there is nothing to note
+        note_result(config, result)
     return result
 
 
@@ -124,6 +126,8 @@ def _test_saved(config: UserLLMConfig) -> ConnectionResult:
 def ready(config: UserLLMConfig) -> tuple[type[Provider], Credentials] | ConnectionResult:
     """What a saved config's provider can be asked with, or the result that already stands without asking. Raises `Invalid`."""
     provider = provider_of(config.provider_type)
+    if refused := policy.refusal_of(config):
+        return ConnectionResult(0, error_kind=policy.CODE, error_detail=refused.words)
     if lacks(config, provider):
         return ConnectionResult(0, error_kind="missing_key", error_detail="This config has no key. Enter one and test again.")
     try:

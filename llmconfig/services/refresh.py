@@ -50,7 +50,7 @@ def refresh_models(*, caller: Caller, id: UUID) -> Refreshed:
 
 def refresh_model_lists(ids: Sequence[UUID]) -> int:
     """Fetch the lists of these configs, all at once, so that they take one deadline together. How many were stored."""
-    configs = list(UserLLMConfig.objects.filter(pk__in=ids, is_enabled=True).select_related("model_list"))
+    configs = list(UserLLMConfig.objects.filter(pk__in=ids, is_enabled=True).select_related("model_list", "organization"))
     openable = [(config, opened) for config in configs if not isinstance(opened := ready(config), ConnectionResult)]
     release_connection()  # nobody waits for somebody else's server with one in hand
     results = ask_all([(*opened, _listing_alone(_looked_up(config))) for config, opened in openable])

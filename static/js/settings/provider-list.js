@@ -42,6 +42,7 @@ function keyForm(config, kind, actions) {
 }
 
 function trouble(config, kind, actions) {
+  if (config.not_allowed) return note("warn", "ban", config.not_allowed);
   if (!config.is_enabled || !ADVICE[config.status]) return null;
   const warn = config.status === "quota_exhausted";
   const text = config.status_detail || ADVICE[config.status];

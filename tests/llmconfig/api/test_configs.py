@@ -24,7 +24,7 @@ CANARY = "sk-ant-canary-0123456789wxyz"
 BODY = {"provider_type": "anthropic", "api_key": CANARY, "model": "claude-sonnet-4-5"}
 FIELDS = {
     "id", "name", "provider_type", "api_key_hint", "has_credentials", "base_url", "model", "options", "is_default", "is_enabled", "shared",
-    "priority", "weight", "status", "status_detail", "last_tested_at", "last_latency_ms", "created_at", "updated_at",
+    "priority", "weight", "status", "status_detail", "not_allowed", "last_tested_at", "last_latency_ms", "created_at", "updated_at",
 }  # fmt: skip
 
 

@@ -1,10 +1,10 @@
-"""`/api/tokens`: a person's own tokens of this organization. A value is shown once, when it is made."""
+"""`/api/tokens`: a person's own tokens of this organization, or everybody's for its admins. A value is shown once, when it is made."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import generics, status
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from llmconfig.models import ApiToken
 
 
+_ALL = OpenApiParameter("all", bool, description="Everybody's tokens in the organization (admin, owner).")
+
+
 class _ByCreated(NewestFirst):
     ordering = ("-created", "-id")
 
 
 @extend_schema_view(
-    get=extend_schema(operation_id="tokens_list", summary="Your tokens"),
+    get=extend_schema(operation_id="tokens_list", summary="Your tokens", parameters=[_ALL]),
     post=extend_schema(
         operation_id="tokens_create",
         summary="Make a token",
@@ -44,7 +47,8 @@ class TokenList(IdempotentCreateMixin, generics.ListAPIView[Any]):
     pagination_class = _ByCreated
 
     def get_queryset(self) -> QuerySet[ApiToken]:
-        return services.tokens_for(caller_of(self.request))
+        everybody = self.request.query_params.get("all", "").lower() in {"1", "true", "yes"}
+        return services.tokens_for(caller_of(self.request), everybody=everybody)
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         body = NewTokenSerializer(data=request.data)

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from llmconfig.models import Organization, User
 from llmconfig.services import issue_token
+from llmconfig.tenancy.audit.actors import OPERATOR
 from llmconfig.tenancy.caller import caller_for
 from llmconfig.tenancy.errors import Forbidden
 
@@ -36,5 +37,5 @@ class Command(BaseCommand):
             caller = caller_for(user, organization)
         except Forbidden as error:
             raise CommandError(error.detail) from None
-        _, value = issue_token(caller=caller, name=options["name"])
+        _, value = issue_token(caller=caller, name=options["name"], actor=OPERATOR)
         self.stdout.write(value)

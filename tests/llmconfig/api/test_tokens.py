@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from llmconfig.models import ApiToken, IdempotencyRecord
 from llmconfig.tenancy.accounts import create_organization
+from llmconfig.tenancy.audit import AuditEvent
 from llmconfig.tenancy.models import Membership, Role
 from tests.llmconfig.people import Person, person
 
@@ -165,3 +166,57 @@ def test_create_token_serves_auditors_too(alice: Person) -> None:
     client = with_token(out.getvalue().strip())
     assert client.get("/api/providers").status_code == 200
     assert client.get(URL).status_code == 403
+
+
+def test_a_token_is_told_apart_by_its_first_characters(alice: Person) -> None:
+    made = alice.client().post(URL, {"name": "x"}).json()
+    assert made["prefix"] == made["token"][:8]
+    assert made["user"] == {"id": str(alice.user.pk), "username": "alice"}
+
+
+def test_making_and_revoking_are_audited_without_the_value(alice: Person) -> None:
+    client = alice.client()
+    made = client.post(URL, {"name": "x", "scopes": ["read"]}).json()
+    client.delete(f"{URL}/{made['id']}")
+    created, revoked = AuditEvent.objects.order_by("seq")
+    assert (created.action, created.object_label, created.details["scopes"]) == ("token.created", "x", ["read"])
+    assert (revoked.action, revoked.object_id) == ("token.revoked", made["id"])
+    assert made["token"] not in str(AuditEvent.objects.values())
+    call_command("create_token", "alice", stdout=StringIO())
+    assert AuditEvent.objects.order_by("-seq")[0].actor == "operator"
+
+
+@pytest.mark.parametrize("role", Role)
+def test_admins_see_and_revoke_everybodys(alice: Person, bob: Person, role: Role) -> None:
+    dave = person("dave", alice.organization, role)
+    for someone in (alice, bob):
+        someone.client()
+    client = dave.client()
+    admin = role in {Role.ADMIN, Role.OWNER}
+    every = client.get(f"{URL}?all=true")
+    assert every.status_code == (200 if admin else 403)
+    if admin:
+        assert {row["user"]["username"] for row in every.json()["results"]} == {"alice", "bob", "dave"}
+    of_bob, of_alice = (ApiToken.objects.get(user=someone.user).pk for someone in (bob, alice))
+    assert client.delete(f"{URL}/{of_bob}").status_code == (204 if admin else 404 if role == Role.MEMBER else 403)
+    assert client.delete(f"{URL}/{of_alice}").status_code == {Role.OWNER: 204, Role.MEMBER: 404}.get(role, 403)
+
+
+def test_an_organization_bounds_the_life_of_tokens(alice: Person) -> None:
+    client = alice.client()
+    assert client.post(URL, {"name": "x"}).json()["expires_at"] is None
+    client.patch("/api/organization", {"token_max_days": 30})
+    ends = datetime.fromisoformat(client.post(URL, {"name": "y"}).json()["expires_at"])
+    assert timedelta(days=29) < ends - timezone.now() <= timedelta(days=30)
+    too_long = client.post(URL, {"name": "z", "expires_at": (timezone.now() + timedelta(days=31)).isoformat()})
+    assert (too_long.status_code, too_long.json()["errors"][0]["code"]) == (400, "too_long")
+    assert client.post(URL, {"name": "z", "expires_at": (timezone.now() + timedelta(days=3)).isoformat()}).status_code == 201
+
+
+def test_a_role_that_shrinks_takes_the_token_with_it(alice: Person, bob: Person) -> None:
+    client = bob.client()
+    assert client.post(URL, {"name": "x"}).status_code == 201
+    Membership.objects.filter(user=bob.user).update(role=Role.VIEWER)
+    assert client.post(URL, {"name": "y"}).status_code == 403
+    assert client.get("/api/conversations").status_code == 403
+    assert client.get("/api/providers").status_code == 200

@@ -8,3 +8,8 @@ from django.apps import AppConfig
 class AgentConfig(AppConfig):
     name = "agent"
     verbose_name = "Conversations and services"
+
+    def ready(self) -> None:
+        from agent.services import departures  # noqa: PLC0415  # models only exist now
+
+        departures.connect()

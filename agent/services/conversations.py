@@ -12,9 +12,10 @@ from django.db.models import Max
 from django.utils import timezone
 
 from agent.loop.answer import schema_problem
-from agent.models import Conversation, Message, Run, Service, ToolCall
-from agent.services.attachments import delete_unused, use_attachments
+from agent.models import Conversation, Message, Run, Service
+from agent.services.attachments import use_attachments
 from agent.services.doorbell import ring
+from agent.services.erasure import erase_conversations, forget_created
 from agent.services.parts import prepare_parts, texts_of
 from llmconfig.services import default_target, resolve_target
 from llmconfig.tenancy.errors import Conflict, Invalid
@@ -100,10 +101,8 @@ def delete_conversation(*, caller: Caller, conversation: Conversation) -> None:
     locked = Conversation.objects.select_for_update().get(id=conversation.id)
     if locked.runs.filter(status__in=Run.ACTIVE).exists():
         raise Conflict("A run of this conversation is active. Stop it first.", code="run_active")
-    files = list(locked.attachments.values_list("id", flat=True))
-    ToolCall.objects.filter(step__run__conversation=locked).delete()
-    locked.delete()
-    delete_unused(files)
+    forget_created(locked)
+    erase_conversations([locked.id])
 
 
 def post_message(

@@ -25,6 +25,7 @@ from agent.stream import (
     client,
     expired,
     follow,
+    forget,
     format_event,
     publish_cancel,
     take,
@@ -32,7 +33,7 @@ from agent.stream import (
 from llmconfig.tenancy.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
     from uuid import UUID
 
     from redis import Redis
@@ -78,6 +79,15 @@ def log_cancelled(run_id: UUID, fence: int, known: int) -> None:
         append(valkey(), str(run_id), fence, [RunEvent.of(last + 1, "run.cancelled", {})], over_loss=known > stored)
     except (RedisError, LogError, OSError) as error:
         logger.warning("Run %s was cancelled; its log could not be told: %s", run_id, error)
+
+
+def forget_logs(run_ids: Collection[UUID]) -> None:
+    """Take the logs of ended runs away at once. Without Valkey they lapse, an hour after the run ended."""
+    try:
+        for run_id in map(str, run_ids):
+            forget(valkey(), run_id)
+    except (RedisError, OSError) as error:
+        logger.warning("The logs of %s runs could not be taken away (%s); they lapse by themselves.", len(run_ids), error)
 
 
 def _tail() -> tuple[AsyncRedis, Tail]:

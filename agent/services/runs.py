@@ -40,20 +40,25 @@ def is_over(run_id: UUID) -> bool:
 
 def cancel_run(*, caller: Caller, run_id: UUID) -> Run:
     """Stop a run: a queued or waiting one ends here, a running one through its worker, which keeps what was said. An ended one stays."""
-    from agent.services import live  # noqa: PLC0415  # Valkey's client takes 0.2 s to import, which `manage.py check` need not pay
-
     with transaction.atomic():
         run = Run.objects.select_for_update().filter(organization=caller.organization, user=caller.user).get(id=run_id)
-        now = timezone.now()
-        if run.status == Run.Status.RUNNING:
-            Run.objects.filter(id=run_id).update(cancel_requested_at=now)
-            transaction.on_commit(lambda: live.tell_worker(run_id))
-        elif run.status in (Run.Status.QUEUED, Run.Status.WAITING_APPROVAL):
-            Run.objects.filter(id=run_id).update(
-                status=Run.Status.CANCELLED, fence=F("fence") + 1, cancel_requested_at=now, finished_at=now, lease_owner=""
-            )
-            ToolCall.objects.filter(step__run=run, status=ToolCall.Status.WAITING).update(status=ToolCall.Status.EXPIRED)
-            fence, known = run.fence + 1, run.event_seq
-            transaction.on_commit(lambda: live.log_cancelled(run_id, fence, known))
+        stop_run(run)
     run.refresh_from_db()
     return run
+
+
+def stop_run(run: Run) -> None:
+    """Inside a transaction that holds the run's row."""
+    from agent.services import live  # noqa: PLC0415  # Valkey's client takes 0.2 s to import, which `manage.py check` need not pay
+
+    now = timezone.now()
+    if run.status == Run.Status.RUNNING:
+        Run.objects.filter(id=run.id).update(cancel_requested_at=now)
+        transaction.on_commit(lambda: live.tell_worker(run.id))
+    elif run.status in (Run.Status.QUEUED, Run.Status.WAITING_APPROVAL):
+        Run.objects.filter(id=run.id).update(
+            status=Run.Status.CANCELLED, fence=F("fence") + 1, cancel_requested_at=now, finished_at=now, lease_owner=""
+        )
+        ToolCall.objects.filter(step__run=run, status=ToolCall.Status.WAITING).update(status=ToolCall.Status.EXPIRED)
+        fence, known = run.fence + 1, run.event_seq
+        transaction.on_commit(lambda: live.log_cancelled(run.id, fence, known))

@@ -11,7 +11,7 @@ from agent.stream.pipe import AWAY
 from agent.stream.reader import Heartbeat, follow
 from agent.stream.sse import PING, format_event
 from agent.stream.tail import Seat, Tail
-from agent.stream.writer import append, expired, last_seq, take
+from agent.stream.writer import append, expired, forget, last_seq, take
 
 __all__ = [
     "AWAY",
@@ -32,6 +32,7 @@ __all__ = [
     "client",
     "expired",
     "follow",
+    "forget",
     "format_event",
     "last_seq",
     "listen",

@@ -57,6 +57,11 @@ def expired(client: Redis, run_id: str, after: int, *, over: bool) -> bool:
     return over and not last_seq(client, run_id)
 
 
+def forget(client: Redis, run_id: str) -> None:
+    """Take the log of a run away, as if it had expired. Raises one of pipe.AWAY."""
+    client.unlink(stream_key(run_id), fence_key(run_id))
+
+
 def last_seq(client: Redis, run_id: str) -> int:
     """The last seq stored, 0 for an empty or expired log."""
     newest = cast("list[tuple[Any, Any]]", client.xrevrange(stream_key(run_id), count=1))

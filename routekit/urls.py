@@ -19,6 +19,7 @@ swagger = csp_update({"style-src": ["'sha256-MMpT0iDxyjALd9PdfepImGX3DBfJPXZ4IlD
 urlpatterns = [
     path("", include("agent.web.urls")),
     path("settings/", include("llmconfig.web.urls")),
+    path("organization/", include("llmconfig.web.organization_urls")),
     path("api/", include("llmconfig.api.urls")),
     path("api/", include("agent.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

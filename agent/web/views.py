@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.contrib.auth.decorators import login_required
 from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
+
+from llmconfig.tenancy.pages import member_required
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -22,7 +23,7 @@ PROMPTS = (
 
 
 @require_safe
-@login_required
+@member_required
 @ensure_csrf_cookie
 def chat(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResponse:
     """A new conversation, or the one named in the address; the API decides whether its reader may see it."""
@@ -30,7 +31,7 @@ def chat(request: HttpRequest, conversation_id: UUID | None = None) -> HttpRespo
 
 
 @require_safe
-@login_required
+@member_required
 @ensure_csrf_cookie
 def services(request: HttpRequest) -> HttpResponse:
     return render(request, "settings/services.html", {"section": "services"})

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.contrib.auth.decorators import login_required
 from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
+
+from llmconfig.tenancy.pages import member_required
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
 @require_safe
-@login_required
+@member_required
 @ensure_csrf_cookie
 def providers(request: HttpRequest) -> HttpResponse:
     return render(request, "settings/providers.html", {"section": "providers"})

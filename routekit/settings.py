@@ -204,7 +204,7 @@ SPECTACULAR_SETTINGS = {
         "PartTypeEnum": ["text", "image", "document", "audio", "video"],
         "MediaKindEnum": ["image", "document", "audio", "video"],
         "ProviderKindEnum": ["vendor", "gateway", "self_hosted"],
-        "RoleEnum": ["owner", "admin", "member", "viewer", "auditor"],
+        "RoleEnum": "llmconfig.tenancy.models.Role",
         "InvitationStatusEnum": ["pending", "accepted", "expired"],
     },
 }

@@ -94,8 +94,9 @@ async function expel(member) {
 
 async function renew(invitation) {
   try {
-    dialog.show(await post(`${INVITATIONS}/${invitation.id}/renew`, {}));
-    await reloadInvitations();
+    const made = await post(`${INVITATIONS}/${invitation.id}/renew`, {});
+    await reloadInvitations().catch(() => {}); // the new link is shown in any case
+    dialog.show(made);
   } catch (error) {
     toastError("The link was not renewed", error);
   }

@@ -1,10 +1,15 @@
-"""Celery's messages about models and what is kept too long; they carry ids and nothing else."""
+"""Celery's messages about models, the audit trail and what is kept too long; they carry ids and nothing else."""
 
 from __future__ import annotations
 
+import logging
+from typing import Any
 from uuid import UUID
 
 from celery import shared_task
+from celery.signals import worker_shutdown
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(name="llmconfig.tasks.refresh_model_lists", ignore_result=True)
@@ -19,3 +24,32 @@ def sweep_idempotency() -> None:
     from llmconfig.tenancy.rest.idempotency import sweep_records  # noqa: PLC0415
 
     sweep_records()
+
+
+@shared_task(name="llmconfig.tasks.write_audit_heads", ignore_result=True)
+def write_audit_heads() -> None:
+    from llmconfig.services.audit_heads import write_heads  # noqa: PLC0415
+
+    write_heads()
+
+
+@shared_task(name="llmconfig.tasks.apply_audit_retention", ignore_result=True)
+def apply_audit_retention() -> None:
+    from llmconfig.services.audit_retention import apply_audit_retention as apply  # noqa: PLC0415
+
+    apply()
+
+
+@worker_shutdown.connect
+def _write_last_heads(**_: Any) -> None:
+    """What was recorded since the last time. The database may be on its way out as well."""
+    from django.conf import settings  # noqa: PLC0415
+    from django.db import DatabaseError  # noqa: PLC0415
+
+    from llmconfig.services.audit_heads import write_heads  # noqa: PLC0415
+
+    try:
+        if settings.AUDIT_HEADS_S:
+            write_heads()
+    except (DatabaseError, OSError) as error:
+        logger.warning("The last heads of the audit chains could not be written: %s", error)

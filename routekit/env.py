@@ -189,6 +189,11 @@ IDLE_TIMEOUT_S: Final = _env.float("ROUTEKIT_IDLE_TIMEOUT", default=60.0)
 RUN_TIMEOUT_S: Final = _env.float("ROUTEKIT_RUN_TIMEOUT", default=1800.0)
 TOOL_TIMEOUT_S: Final = _env.float("ROUTEKIT_TOOL_TIMEOUT", default=120.0)
 MODELS_REFRESH_S: Final = _env.float("ROUTEKIT_MODELS_REFRESH", default=86_400.0)
+AUDIT_HEADS_S: Final = _env.float("ROUTEKIT_AUDIT_HEADS", default=300.0)
+"""How often the heads of the audit chains are written out; 0 for never."""
+AUDIT_HEADS_FILE: Final = _env.str("ROUTEKIT_AUDIT_HEADS_PATH", default=str(HOME / "audit-heads.jsonl"))
+AUDIT_ARCHIVE: Final = _env.str("ROUTEKIT_AUDIT_ARCHIVE", default="")
+"""The folder that takes audit events which their retention removes; empty for none."""
 WEB_THREADS: Final = _env.int("ROUTEKIT_WEB_THREADS", default=16)
 WORKER_SLOTS: Final = _env.int("ROUTEKIT_WORKER_SLOTS", default=256)
 LOG_LEVEL: Final = _log_level()

@@ -23,7 +23,7 @@ CSRF_TRUSTED_ORIGINS = env.CSRF_TRUSTED_ORIGINS
 INSTALLED_APPS = [
     "llmconfig",
     "agent",
-    "django.contrib.admin.apps.SimpleAdminConfig",  # urls.py discovers: a worker has no use for the admin
+    "routekit.admin.AuditedAdminConfig",  # urls.py discovers: a worker has no use for the admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -232,6 +232,9 @@ CONNECT_TIMEOUT_S = env.CONNECT_TIMEOUT_S
 FIRST_TOKEN_TIMEOUT_S = env.FIRST_TOKEN_TIMEOUT_S
 IDLE_TIMEOUT_S = env.IDLE_TIMEOUT_S
 MODELS_REFRESH_S = env.MODELS_REFRESH_S
+AUDIT_HEADS_S = env.AUDIT_HEADS_S
+AUDIT_HEADS_FILE = env.AUDIT_HEADS_FILE
+AUDIT_ARCHIVE = env.AUDIT_ARCHIVE
 
 # --- Celery: a doorbell, the database is the truth
 
@@ -261,7 +264,14 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-attachments": {"task": "agent.tasks.sweep_attachments", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "sweep-idempotency": {"task": "llmconfig.tasks.sweep_idempotency", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "apply-retention": {"task": "agent.tasks.apply_retention", "schedule": 86_400.0, "options": {"expires": 86_400.0}},
+    "audit-retention": {"task": "llmconfig.tasks.apply_audit_retention", "schedule": 86_400.0, "options": {"expires": 86_400.0}},
 }
+if env.AUDIT_HEADS_S:
+    CELERY_BEAT_SCHEDULE["audit-heads"] = {
+        "task": "llmconfig.tasks.write_audit_heads",
+        "schedule": env.AUDIT_HEADS_S,
+        "options": {"expires": env.AUDIT_HEADS_S},
+    }
 CELERY_BEAT_SCHEDULE_FILENAME = str(env.HOME / "run" / "beat-schedule")
 
 LANGUAGE_CODE = "en"
@@ -291,6 +301,7 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        "routekit.audit": {"level": "WARNING" if env.EMBEDDED else "INFO"},  # at home the file is enough
         "django.security.DisallowedHost": {"filters": ["without_traceback"]},
     },
 }

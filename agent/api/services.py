@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.db.models import Count, QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.response import Response
@@ -35,7 +34,7 @@ from agent.services.connections import (
     update_service,
 )
 from agent.services.demo import ensure_demo_service
-from agent.services.listing import ask_tools, record_listing, refresh_tools
+from agent.services.listing import ask_tools, refresh_tools
 from agent.services.presentation import when
 from llmconfig.tenancy.caller import Action, Caller, caller_of
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin, idempotency_parameter
@@ -119,9 +118,7 @@ class Services(IdempotentCreateMixin, APIView):
         self.listing = ask_tools(self.draft)
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        with transaction.atomic():
-            service = save_new(self.draft)
-            record_listing(service=service, listing=self.listing)
+        service = save_new(self.draft, caller=caller_of(request), listing=self.listing)
         return Response(service_json(service, caller_of(request)), status=201)
 
 
@@ -152,7 +149,8 @@ class TestService(APIView):
     @extend_schema(operation_id="services_test", request=None, responses=ServiceTestOutput)
     def post(self, request: Request, id: UUID) -> Response:
         refuse_fields(request.data)
-        return Response(refresh_tools(service=visible_services(caller_of(request)).get(id=id)))
+        caller = caller_of(request)
+        return Response(refresh_tools(service=visible_services(caller).get(id=id), caller=caller))
 
 
 class Tools(APIView):

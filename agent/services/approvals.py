@@ -12,7 +12,9 @@ from agent.models import Run, ServiceTool, ToolCall, ToolGrant
 from agent.services.claims import requeue_if_decided
 from agent.services.doorbell import nudge
 from agent.services.journal import canonical_hash
+from agent.services.recorded import note_call, note_grant
 from llmconfig.llm import Text, ToolResult
+from llmconfig.tenancy.audit import Actor
 from llmconfig.tenancy.errors import Conflict
 
 if TYPE_CHECKING:
@@ -43,9 +45,13 @@ def decide_call(*, caller: Caller, call_id: UUID, approve: bool, remember: Remem
         if not ToolCall.objects.filter(id=call.id, status=ToolCall.Status.WAITING).update(**changes):
             raise Conflict(EXPIRED, code="approval_expired")  # the sweeper was quicker
         call.refresh_from_db()
-        if approve and remember is not None and call.service_id is not None:
-            _grant(caller, call, remember)
+        granted = _grant(caller, call, remember) if approve and remember is not None and call.service_id is not None else None
         _go_on(call)
+        note_call(
+            "tool_call.approved" if approve else "tool_call.denied", Actor.of(caller), call, **({"remember": remember} if approve else {})
+        )
+        if granted is not None:
+            note_grant("grant.created", Actor.of(caller), granted)
     return call
 
 
@@ -67,6 +73,7 @@ def resolve_call(*, caller: Caller, call_id: UUID, outcome: Literal["ran", "run_
         ToolCall.objects.filter(id=call.id).update(**changes)
         call.refresh_from_db()
         _go_on(call)
+        note_call("tool_call.resolved", Actor.of(caller), call, outcome=outcome)
     return call
 
 
@@ -86,14 +93,16 @@ def _require_unchanged(call: ToolCall) -> None:
         raise Conflict("The tool's definition has changed since. Review it under Settings, Services.", code="definition_changed")
 
 
-def _grant(caller: Caller, call: ToolCall, remember: Remember) -> None:
-    ToolGrant.objects.get_or_create(
+def _grant(caller: Caller, call: ToolCall, remember: Remember) -> ToolGrant | None:
+    """None when it stands already."""
+    grant, is_new = ToolGrant.objects.get_or_create(
         user=caller.user,
         service=call.service,
         tool_name=call.name,
         definition_hash=call.definition_hash,
         run=call.step.run if remember == "run" else None,
     )
+    return grant if is_new else None
 
 
 def _go_on(call: ToolCall) -> None:

@@ -6,7 +6,7 @@ import os
 import socket
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db.models import F, Q
@@ -15,12 +15,16 @@ from django.utils import timezone
 
 from agent.models import Run, ToolCall
 from agent.services.doorbell import nudge
+from agent.services.recorded import note_call
 from agent.services.units import unit_of_work
+from llmconfig.tenancy.audit import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from datetime import datetime
     from uuid import UUID
 
+_EXPIRED_AT_ONCE: Final = 200
 WORKER = f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -68,24 +72,29 @@ def sweep() -> int:
     now = timezone.now()
     patience = now - timedelta(seconds=settings.LEASE_S)
     with unit_of_work():
-        expired = _expire_approvals()
+        expired, calls = _expire_approvals()
         forgotten = Q(status=Run.Status.QUEUED) & (Q(nudged_at__isnull=True) | Q(nudged_at__lt=patience))
         lapsed = Q(status=Run.Status.RUNNING, lease_expires_at__lt=now) & (Q(nudged_at__isnull=True) | Q(nudged_at__lt=patience))
         lost = set(Run.objects.filter(forgotten | lapsed).values_list("id", flat=True)[:500])
         for run_id in lost | expired:
             nudge(run_id)
+        for call in sorted(calls, key=lambda each: str(each.step.run.organization_id)):  # chains are locked until the commit
+            note_call("tool_call.expired", SYSTEM, call)
     return len(lost | expired)
 
 
-def _expire_approvals() -> set[UUID]:
-    """Close questions whose time is over; the runs that can go on because none of theirs is open any more."""
+def _expire_approvals() -> tuple[set[UUID], list[ToolCall]]:
+    """Close questions whose time is over: the runs that can go on because none of theirs is open any more, and the calls."""
     now = timezone.now()
-    overdue = ToolCall.objects.filter(status=ToolCall.Status.WAITING, expires_at__lt=now)
-    runs = set(overdue.values_list("step__run_id", flat=True))
-    if not runs:
-        return set()
-    overdue.update(status=ToolCall.Status.EXPIRED, decided_at=now, is_decision_announced=False)
-    return {run_id for run_id in runs if requeue_if_decided(run_id)}
+    overdue = ToolCall.objects.filter(status=ToolCall.Status.WAITING, expires_at__lt=now).select_related("step__run")
+    closed = [call for call in overdue[:_EXPIRED_AT_ONCE] if _expire(call, now)]
+    return {run_id for run_id in {call.step.run_id for call in closed} if requeue_if_decided(run_id)}, closed
+
+
+def _expire(call: ToolCall, now: datetime) -> bool:
+    """False when a person was quicker."""
+    waiting = ToolCall.objects.filter(id=call.id, status=ToolCall.Status.WAITING)
+    return bool(waiting.update(status=ToolCall.Status.EXPIRED, decided_at=now, is_decision_announced=False))
 
 
 def requeue_if_decided(run_id: UUID) -> bool:

@@ -10,8 +10,11 @@ from django.db import IntegrityError, transaction
 
 from agent.models import Service, ServiceTool, ToolGrant
 from agent.services.endpoints import egress
+from agent.services.listing import record_listing
 from agent.services.pinned import redefine
+from agent.services.recorded import note_change, note_grant, note_service, note_tool, told_of
 from llmconfig.net import UrlForbidden, check_url
+from llmconfig.tenancy.audit import Actor
 from llmconfig.tenancy.caller import Action, Caller, allows
 from llmconfig.tenancy.errors import Conflict, Forbidden, Invalid
 from llmconfig.tenancy.keys import open_for, seal_for
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from agent.services.listing import Listing
     from llmconfig.llm import Secret
     from llmconfig.tenancy.models import Organization
 
@@ -41,7 +45,7 @@ class ServiceFields(TypedDict, total=False):
 
 def create_service(*, caller: Caller, **fields: Unpack[ServiceFields]) -> Service:
     """A new service, not yet asked for its tools: call `refresh_tools` next. Raises Invalid, Forbidden."""
-    return save_new(draft_service(caller=caller, **fields))
+    return save_new(draft_service(caller=caller, **fields), caller=caller)
 
 
 def draft_service(*, caller: Caller, **fields: Unpack[ServiceFields]) -> Service:
@@ -58,13 +62,16 @@ def draft_service(*, caller: Caller, **fields: Unpack[ServiceFields]) -> Service
     return service
 
 
-def save_new(service: Service) -> Service:
-    """Save a draft under a slug that is free. Two that want the same at once get different ones."""
+def save_new(service: Service, *, caller: Caller, listing: Listing | None = None) -> Service:
+    """Save a draft under a slug that is free. Two that want the same at once get different ones. listing: what it said of its tools."""
     while True:
         service.slug = free_slug(service.organization, service.display_name)
         try:
             with transaction.atomic():
                 service.save(force_insert=True)
+                if listing is not None:
+                    record_listing(service=service, listing=listing)
+                note_service("service.created", Actor.of(caller), service, told_of(service))
         except IntegrityError:
             if not Service.objects.filter(organization=service.organization_id, slug=service.slug).exists():
                 raise
@@ -81,6 +88,7 @@ def update_service(*, caller: Caller, service: Service, **fields: Unpack[Service
         if service.is_demo and set(fields) - {"is_enabled"}:
             raise Conflict("The demo service is built in: it can be enabled or disabled.", code="built_in")
         before = [getattr(service, name) for name in _WHAT_A_TEST_SAW]
+        known, had_token = told_of(service), bool(service.token)
         if "url" in fields and fields["url"] != service.url:
             _check_url(fields["url"])
             if _origin(fields["url"]) != _origin(service.url) and not token:
@@ -96,6 +104,8 @@ def update_service(*, caller: Caller, service: Service, **fields: Unpack[Service
             service.status, service.status_detail = Service.Status.UNTESTED, ""
             service.secret_version += 1
         service.save()
+        change = "replaced" if token else "cleared" if had_token and not service.token else ""
+        note_change(Actor.of(caller), service, known, token=change)
     return service
 
 
@@ -103,7 +113,9 @@ def delete_service(*, caller: Caller, service: Service) -> None:
     _require(caller, shared=service.shared)
     if service.is_demo:
         raise Conflict("The demo service is built in. Disable it instead.", code="built_in")
-    service.delete()
+    with transaction.atomic():
+        Service.objects.filter(id=service.id).delete()
+        note_service("service.deleted", Actor.of(caller), service, told_of(service))
 
 
 def set_tool_policy(
@@ -120,12 +132,16 @@ def set_tool_policy(
                 code="not_read_only",
                 attr="policy" if policy else "read_only",
             )
+        before = {"policy": tool.policy, "read_only": tool.read_only}
         if policy is not None:
             tool.policy = policy
             tool.read_only = tool.read_only or policy == ServiceTool.Policy.AUTO
         if read_only is not None:
             tool.read_only = read_only
         tool.save(update_fields=["policy", "read_only"])
+        for name, action in (("policy", "tool.policy_changed"), ("read_only", "tool.classified")):
+            if before[name] != getattr(tool, name):
+                note_tool(action, Actor.of(caller), service, tool, {name: [before[name], getattr(tool, name)]})
     return tool
 
 
@@ -141,11 +157,13 @@ def approve_definition(*, caller: Caller, service: Service, tool: ServiceTool, d
             raise Conflict(f"{tool.name} is defined otherwise by now than what you read. Read it again.", code="definition_changed")
         if tool.state == ServiceTool.State.APPROVED:
             raise Conflict("This definition is approved already.", code="already_approved")
+        before = tool.definition_hash
         if tool.pending is not None:
             redefine(tool, tool.pending)
             tool.pending = None
         tool.state = ServiceTool.State.APPROVED
         tool.save()
+        note_tool("tool.approved", Actor.of(caller), service, tool, {"definition": tool.definition_hash, "before": before})
     return tool
 
 
@@ -156,7 +174,10 @@ def pending_hash(tool: ServiceTool) -> str | None:
 
 
 def revoke_grant(*, caller: Caller, service: Service, grant_id: UUID) -> None:
-    ToolGrant.objects.get(id=grant_id, service=service, user=caller.user).delete()
+    with transaction.atomic():
+        grant = ToolGrant.objects.select_related("service").get(id=grant_id, service=service, user=caller.user)
+        ToolGrant.objects.filter(id=grant_id).delete()
+        note_grant("grant.revoked", Actor.of(caller), grant)
 
 
 def diff_of(tool: ServiceTool) -> list[dict[str, Any]] | None:

@@ -18,6 +18,7 @@ from agent.services.doorbell import ring
 from agent.services.erasure import erase_conversations, forget_created
 from agent.services.parts import prepare_parts, texts_of
 from llmconfig.services import default_target, resolve_target
+from llmconfig.tenancy.audit import Actor, record
 from llmconfig.tenancy.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ def delete_conversation(*, caller: Caller, conversation: Conversation) -> None:
         raise Conflict("A run of this conversation is active. Stop it first.", code="run_active")
     forget_created(locked)
     erase_conversations([locked.id])
+    about = ("conversation", str(conversation.id), "")  # its title is its first words
+    record("conversation.deleted", actor=Actor.of(caller), organization=caller.organization.pk, object=about)
 
 
 def post_message(

@@ -15,7 +15,9 @@ from agent.mcp.errors import ServiceError, ServiceTimeout, ServiceUnauthorized, 
 from agent.models import Service, ServiceTool
 from agent.services.endpoints import egress, endpoint_of
 from agent.services.pinned import accept_demo_tool, columns_of, meet
+from agent.services.recorded import note_blocked, note_service
 from llmconfig.services import waiting_place
+from llmconfig.tenancy.audit import Actor, Outcome
 from llmconfig.vault import Unreadable
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from agent.mcp.definitions import ToolDefinition
+    from llmconfig.tenancy.caller import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,9 @@ class Listing:
     left_out: str = ""
 
 
-def refresh_tools(*, service: Service) -> dict[str, Any]:
-    """Connect, list the tools and pin them. {"ok", "latency_ms", "tools", "error": {"kind", "detail"} | None}."""
-    return record_listing(service=service, listing=ask_tools(service))
+def refresh_tools(*, service: Service, caller: Caller | None = None) -> dict[str, Any]:
+    """Connect, list the tools and pin them. {"ok", "latency_ms", "tools", "error": {"kind", "detail"} | None}. caller: who tests it."""
+    return record_listing(service=service, listing=ask_tools(service), caller=caller)
 
 
 def ask_tools(service: Service) -> Listing:
@@ -60,13 +63,16 @@ def ask_tools(service: Service) -> Listing:
     return Listing(began, int((timezone.now() - began).total_seconds() * 1000), found, error, found.left_out)
 
 
-def record_listing(*, service: Service, listing: Listing) -> dict[str, Any]:
+def record_listing(*, service: Service, listing: Listing, caller: Caller | None = None) -> dict[str, Any]:
     status, detail = _status_of(listing)
     with transaction.atomic():
         asked = Service.objects.filter(id=service.id, secret_version=service.secret_version)  # not one that changed meanwhile
         noted = asked.update(status=status, status_detail=detail[:500], last_tested_at=listing.asked_at)
         if noted and listing.error is None:
             pin_tools(service=service, definitions=listing.definitions)
+        if caller is not None:
+            outcome = Outcome.ALLOWED if listing.error is None else Outcome.FAILED
+            note_service("service.tested", Actor.of(caller), service, {"status": status}, outcome=outcome)
     service.refresh_from_db()
     return {
         "ok": listing.error is None,
@@ -97,12 +103,17 @@ def pin_tools(*, service: Service, definitions: Sequence[ToolDefinition]) -> Non
     first = bool(Service.objects.filter(id=service.id, pinned_at=None).update(pinned_at=timezone.now()))
     state = ServiceTool.State.APPROVED if first else ServiceTool.State.NEW
     take = accept_demo_tool if service.is_demo else meet
+    blocked = []
     for position, definition in enumerate(definitions):
         tool = known.pop(definition.name, None) or ServiceTool(service=service, state=state, name=definition.name, **columns_of(definition))
+        offered = tool.pending
         take(tool, definition)
         tool.position = position
         tool.save()
+        if tool.pending is not None and tool.pending != offered:
+            blocked.append(tool)
     ServiceTool.objects.filter(id__in=[tool.id for tool in known.values()]).delete()
+    note_blocked(service, blocked)
 
 
 def block_tool(*, service_id: UUID, definition: ToolDefinition) -> bool | None:
@@ -121,6 +132,8 @@ def block_tool(*, service_id: UUID, definition: ToolDefinition) -> bool | None:
     if tool.state == ServiceTool.State.APPROVED:
         meet(tool, definition)
         tool.save(update_fields=["pending", "state"])
+        if tool.pending is not None:
+            note_blocked(tool.service, [tool])
     return None
 
 

@@ -1,10 +1,10 @@
-"""Addresses of configs, providers, models, organizations and tokens, under /api/."""
+"""Addresses of configs, providers, models, organizations, tokens and the audit trail, under /api/."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from llmconfig.api import catalogue, configs, members, organization, tokens
+from llmconfig.api import audit, catalogue, configs, members, organization, tokens
 
 urlpatterns = [
     path("user/llm-config", configs.ConfigList.as_view(), name="configs"),
@@ -24,4 +24,6 @@ urlpatterns = [
     path("organizations", organization.Organizations.as_view(), name="organizations"),
     path("tokens", tokens.TokenList.as_view(), name="tokens"),
     path("tokens/<uuid:id>", tokens.TokenDetail.as_view(), name="token"),
+    path("audit", audit.AuditTrail.as_view(), name="api-audit"),
+    path("audit/verify", audit.AuditVerification.as_view(), name="api-audit-verify"),
 ]

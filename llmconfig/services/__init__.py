@@ -1,5 +1,6 @@
 """What the API, the pages, the admin, commands and `agent` may ask of llmconfig. `__all__` is the surface."""
 
+from llmconfig.services.audit import audit_events_for, export_audit, last_verification, verify_audit
 from llmconfig.services.canary import kek_problem
 from llmconfig.services.catalogue import ModelRow, default_target, larger_models, model_of, models_for, resolve_target
 from llmconfig.services.clients import Deployment, build_provider, deployment_for_run, preload_provider
@@ -87,6 +88,7 @@ __all__ = [
     "Refreshed",
     "Refusal",
     "add_member_as_operator",
+    "audit_events_for",
     "available_providers",
     "build_provider",
     "can_mail",
@@ -113,6 +115,7 @@ __all__ = [
     "effective_base_url",
     "egress_policy",
     "ensure_demo_config",
+    "export_audit",
     "facts_of",
     "found_organization",
     "has_second_factor",
@@ -127,6 +130,7 @@ __all__ = [
     "manageable",
     "members_for",
     "memberships_for",
+    "last_verification",
     "model_of",
     "models_for",
     "note_result",
@@ -158,5 +162,6 @@ __all__ = [
     "update_custom_model",
     "update_organization",
     "update_organization_as_operator",
+    "verify_audit",
     "waiting_place",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -12,6 +12,7 @@ from llmconfig.models import CustomModel, UserLLMConfig
 from llmconfig.services.configs import config_for
 from llmconfig.services.facts import price_row, prices_of
 from llmconfig.services.pricing import PRICE_NAMES
+from llmconfig.tenancy.audit import Actor, record
 from llmconfig.tenancy.caller import Action
 from llmconfig.tenancy.errors import Conflict, Invalid
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from llmconfig.tenancy.caller import Caller
+
+
+_FACTS: Final = ("label", "context_window", "max_output_tokens", "capabilities")
 
 
 class Price(TypedDict, total=False):
@@ -71,6 +75,7 @@ def create_custom_model(*, caller: Caller, config: UUID, model: str, **fields: U
     try:
         with transaction.atomic():
             row.save(force_insert=True)
+            _record("model.created", caller, row, _told(row))
     except IntegrityError:
         raise Conflict(f"“{model}” of {of.name} has a row already. Change that one.", code="already_exists") from None
     return row
@@ -81,15 +86,23 @@ def update_custom_model(*, caller: Caller, id: UUID, **fields: Unpack[CustomMode
     caller.require(Action.SHARE)
     with transaction.atomic():
         row = custom_models_for(caller).select_for_update(of=("self",)).get(pk=id)
+        before = _told(row)
         _set(row, fields)
         row.save()
+        after = _told(row)
+        changed = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
+        if changed:
+            _record("model.changed", caller, row, changed)
     return row
 
 
 def delete_custom_model(*, caller: Caller, id: UUID) -> None:
     """What the lists say holds again; costs already recorded stay. Raises `Forbidden`, `DoesNotExist`."""
     caller.require(Action.SHARE)
-    custom_model_for(caller, id).delete()
+    with transaction.atomic():
+        row = custom_model_for(caller, id)
+        CustomModel.objects.filter(pk=row.pk).delete()
+        _record("model.deleted", caller, row, _told(row))
 
 
 def custom_model_row(row: CustomModel) -> dict[str, Any]:
@@ -110,6 +123,19 @@ def custom_model_row(row: CustomModel) -> dict[str, Any]:
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
+
+
+def _told(row: CustomModel) -> dict[str, Any]:
+    """What of it the audit trail tells: what it says of the model, and the prices."""
+    prices = prices_of(row)
+    price = price_row(prices) if prices else None
+    return {name: getattr(row, name) for name in _FACTS} | {"price": price}
+
+
+def _record(action: str, caller: Caller, row: CustomModel, details: dict[str, Any]) -> None:
+    about = ("model", str(row.pk), f"{row.config.name}: {row.model}")
+    details = {"config": row.config_id, "model": row.model, **details}
+    record(action, actor=Actor.of(caller), organization=caller.organization.pk, object=about, details=details)
 
 
 def _set(row: CustomModel, fields: CustomModelFields) -> None:

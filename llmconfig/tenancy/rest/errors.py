@@ -15,7 +15,9 @@ from django.db import InterfaceError, OperationalError
 from drf_standardized_errors import handler
 from rest_framework import exceptions
 
+from llmconfig.tenancy.audit.refusals import note_refusal
 from llmconfig.tenancy.errors import BudgetExhausted, Conflict, Forbidden, Invalid, NotFound, ServiceError, Unavailable
+from llmconfig.tenancy.rest.permissions import action_of
 
 __all__ = ["BudgetExhausted", "Conflict", "ExceptionHandler", "Forbidden", "Invalid", "NotFound", "ServiceError", "Unavailable"]
 
@@ -32,6 +34,15 @@ class RequestTooLarge(exceptions.APIException):
 
 
 class ExceptionHandler(handler.ExceptionHandler):
+    def run(self) -> Response | None:
+        """Every refusal by role or scope, of the gate as of a service, comes by here, once its transaction is over."""
+        response: Response | None = super().run()
+        if response is not None and response.status_code == Forbidden.status:
+            view, request = self.context.get("view"), self.context["request"]
+            code = response.data["errors"][0]["code"]
+            note_refusal(request, code=code, action=action_of(view, request.method or "GET") if view else None)
+        return response
+
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
         """An outage is a line for each request that meets it (below), not a traceback."""
         if exc.status_code == Unavailable.status:

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from llmconfig.web.views import password_reset
+from llmconfig.web.views import audit, password_reset
 from routekit import health
 
 admin.autodiscover()
@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("agent.web.urls")),
     path("settings/", include("llmconfig.web.urls")),
     path("organization/", include("llmconfig.web.organization_urls")),
+    path("audit/", audit, name="audit"),
     path("api/", include("llmconfig.api.urls")),
     path("api/", include("agent.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -131,17 +131,8 @@ def last_verification(*, caller: Caller) -> dict[str, Any]:
     """What the last `verify_audit` found, `at` null before the first; and how many events the chain has had."""
     caller.require(Action.READ_AUDIT)
     chain = caller.organization.pk
-    none = {
-        "intact": None,
-        "checked": 0,
-        "unverified": 0,
-        "first_seq": None,
-        "last_seq": None,
-        "complete": False,
-        "at": None,
-        "problems": [],
-    }
-    return (cache.get(_key(chain, "verdict")) or none) | {"events": _events(chain)}
+    never = asdict(Verdict(None, 0, 0, None, None, False, ())) | {"at": None}
+    return (cache.get(_key(chain, "verdict")) or never) | {"events": _events(chain)}
 
 
 def _told(verdict: Verdict) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from llmconfig.tenancy.audit.trail import BATCH, closed_until, keys_of, links_in
 from llmconfig.vault import FIRST, mac
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
 logger = logging.getLogger("routekit.audit")
@@ -39,15 +40,19 @@ def apply_audit_retention() -> int:
     for organization in Organization.objects.exclude(audit_retention_days=None).order_by("pk"):
         remove_closed(organization.pk)
         before = timezone.now() - timedelta(days=organization.audit_retention_days or 0)
-        while close_segment(organization.pk, older_than=before):
+        end = _end_of(organization.pk)  # what closing adds is not what this run closes
+        while close_segment(organization.pk, older_than=before, end=end):
             closed += 1
             remove_closed(organization.pk)
     return closed
 
 
-def close_segment(chain: UUID, *, older_than: object) -> AuditSegment | None:
-    """The next segment of what is older, archived; its events are still there. None when there is none, or it is not intact."""
-    first, last = _next_stretch(chain, older_than)
+def close_segment(chain: UUID, *, older_than: datetime, end: int | None = None) -> AuditSegment | None:
+    """The next segment of what is older, archived; its events are still there. None when there is none, or it is not intact.
+
+    end: the event from which on all are kept; by default the chain's newest.
+    """
+    first, last = _next_stretch(chain, older_than, _end_of(chain) if end is None else end)
     if first is None or last is None:
         return None
     walk = Walk(keys_of(chain), starts_anywhere=True)
@@ -71,9 +76,12 @@ def remove_closed(chain: UUID) -> int:
     return removed
 
 
-def _next_stretch(chain: UUID, older_than: object) -> tuple[AuditEvent | None, AuditEvent | None]:
-    """Its first and last event. The chain's newest is never among them."""
-    end = AuditHead.objects.filter(pk=chain).values_list("seq", flat=True).first() or 0
+def _end_of(chain: UUID) -> int:
+    return AuditHead.objects.filter(pk=chain).values_list("seq", flat=True).first() or 0
+
+
+def _next_stretch(chain: UUID, older_than: datetime, end: int) -> tuple[AuditEvent | None, AuditEvent | None]:
+    """Its first and last event, none of them `end` or younger than that."""
     after = closed_until(chain)
     last_possible = min(end - 1, after + MAX_SEGMENT)
     rows = AuditEvent.objects.filter(chain=chain, seq__gt=after, seq__lte=last_possible).order_by("seq")

@@ -1,17 +1,21 @@
-"""Template context: the organization that the page is about, its role for the reader, and those to choose from."""
+"""Template context: the organization that the page is about, its reader, and whether the audit trail is among what there is to read."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmconfig.tenancy.caller import find_caller, memberships_of
+from llmconfig.tenancy.caller import Action, allows, find_caller, memberships_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
 def organization(request: HttpRequest) -> dict[str, Any]:
-    """`organization` and `caller`, both None for anonymous readers; `organizations`, to switch between."""
+    """`organization` and `caller`, both None for anonymous readers; `organizations`, to switch between; `may_read_audit`."""
     caller = find_caller(request) if hasattr(request, "user") else None
-    others = [membership.organization for membership in memberships_of(request)] if caller else []
-    return {"organization": caller.organization if caller else None, "caller": caller, "organizations": others}
+    return {
+        "organization": caller.organization if caller else None,
+        "caller": caller,
+        "organizations": [membership.organization for membership in memberships_of(request)] if caller else [],
+        "may_read_audit": caller is not None and allows(caller, Action.READ_AUDIT),
+    }

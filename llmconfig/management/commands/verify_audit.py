@@ -10,7 +10,6 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 
 from llmconfig.services import audit_offline as offline
-from llmconfig.services.audit_heads import HeadsFile
 from llmconfig.services.audit_verify import chain_keys, chain_named, name_of, verify_chains, with_file_problems, written_heads
 from llmconfig.tenancy.audit import record
 from llmconfig.tenancy.audit.actors import OPERATOR
@@ -20,6 +19,7 @@ from llmconfig.tenancy.audit.trail import keys_of
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
+    from llmconfig.services.audit_heads import HeadsFile
     from llmconfig.tenancy.audit.chains import Verdict
 
 BROKEN, UNVERIFIED = 1, 2
@@ -35,9 +35,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--organization", metavar="SLUG", help="this chain alone; `installation`, or the id of a deleted organization")
-        parser.add_argument(
-            "--heads", metavar="FILE", default="", help="heads that were written out; by default those of this installation"
-        )
+        parser.add_argument("--heads", metavar="FILE", default="", help="heads that were written out; this installation's by default")
         parser.add_argument("--export", metavar="FILE", help="verify a JSON lines export (or an archive) instead of the database")
         parser.add_argument("--key-file", metavar="FILE", help="with --export: the chain's key, so that no database is needed")
         parser.add_argument("--print-key", metavar="SLUG", help="print the key of this chain, for --key-file")

@@ -127,7 +127,7 @@ class _ForFiles(BaseRenderer):
     """Only names the format: the file itself is streamed, and errors are JSON."""
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        return JSONRenderer().render(data)  # type: ignore[no-any-return]
+        return JSONRenderer().render(data)
 
 
 class CSVRenderer(_ForFiles):
@@ -179,7 +179,7 @@ class AuditTrail(APIView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         told, filters = _filters(request)
-        format = request.accepted_renderer.format  # type: ignore[attr-defined]
+        format = request.accepted_renderer.format
         if format in _FORMATS:
             return _file(services.export_audit(caller=caller_of(request), format=format, told=told, **filters), format)
         paginator = BySeq()

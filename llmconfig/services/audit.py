@@ -94,15 +94,15 @@ def export_audit(*, caller: Caller, format: str, told: dict[str, Any], **filters
     """
     rows = audit_events_for(caller, **filters)
     chain = caller.organization.pk
-    event = record(
-        "audit.exported", actor=Actor.of(caller), organization=chain, details={"format": format, "events": rows.count(), "filters": told}
-    )
+    details = {"format": format, "events": rows.count(), "filters": told}
+    about = ("export", "", f"{format}, {details['events']:,} events")
+    event = record("audit.exported", actor=Actor.of(caller), organization=chain, object=about, details=details)
     rows = rows.filter(seq__lte=event.seq)
     if format == "csv":
         return csv_lines(chain, rows=rows, until=event.seq)
-    about = {"organization": {"id": str(chain), "name": caller.organization.name, "slug": caller.organization.slug}, "filters": told}
+    header = {"organization": {"id": str(chain), "name": caller.organization.name, "slug": caller.organization.slug}, "filters": told}
     scope = "filtered" if told else "chain"
-    return json_lines(chain, scope=scope, about=about, rows=rows if told else None, until=event.seq)
+    return json_lines(chain, scope=scope, about=header, rows=rows if told else None, until=event.seq)
 
 
 def verify_audit(*, caller: Caller) -> dict[str, Any]:
@@ -120,7 +120,8 @@ def verify_audit(*, caller: Caller) -> dict[str, Any]:
         result = _told(verdict)
         outcome = Outcome.FAILED if verdict.intact is False else Outcome.ALLOWED
         details = {name: result[name] for name in ("intact", "checked", "first_seq", "last_seq")}
-        record("audit.verified", actor=Actor.of(caller), organization=chain, outcome=outcome, details=details)
+        about = ("events", "", f"events {verdict.first_seq or 0:,} to {verdict.last_seq or 0:,}")
+        record("audit.verified", actor=Actor.of(caller), organization=chain, object=about, outcome=outcome, details=details)
         cache.set(_key(chain, "verdict"), result, _KEPT_S)
     finally:
         cache.delete(_key(chain, "verifying"))

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import transaction
 
 from llmconfig.tenancy.audit.actors import Actor
@@ -47,7 +48,7 @@ class Audited:
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponseBase | None:
         """An action of a list: deleting tells of itself above, of any other we tell."""
         with transaction.atomic():
-            objects = list(queryset.filter(pk__in=request.POST.getlist(admin.helpers.ACTION_CHECKBOX_NAME))[: _MANY + 1])
+            objects = list(queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME))[: _MANY + 1])
             response: HttpResponseBase | None = super().response_action(request, queryset)  # type: ignore[misc]
             name = request.POST.get("action") or ""
             if response is not None and name and name != _DELETES and objects:

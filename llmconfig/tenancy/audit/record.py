@@ -46,7 +46,7 @@ def record(
     """
     chain = organization or INSTALLATION
     object_type, object_id, object_label = _named(object)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # whoever passes over its failure cannot commit what it tells about
         head = _locked_head(chain)
         key_id, key = newest_key(chain)
         event = AuditEvent(
@@ -97,5 +97,9 @@ def _named(about: Model | tuple[str, str, str] | None) -> tuple[str, str, str]:
 
 
 def _locked_head(chain: UUID) -> AuditHead:
-    AuditHead.objects.bulk_create([AuditHead(chain=chain, hash=FIRST)], ignore_conflicts=True)
-    return AuditHead.objects.select_for_update().get(pk=chain)
+    locked = AuditHead.objects.select_for_update()
+    head = locked.filter(pk=chain).first()
+    if head is None:
+        AuditHead.objects.bulk_create([AuditHead(chain=chain, hash=FIRST)], ignore_conflicts=True)
+        head = locked.get(pk=chain)
+    return head

@@ -37,10 +37,9 @@ class ExceptionHandler(handler.ExceptionHandler):
     def run(self) -> Response | None:
         """Every refusal by role or scope, of the gate as of a service, comes by here, once its transaction is over."""
         response: Response | None = super().run()
+        request: Any = self.context["request"]
         if response is not None and response.status_code == Forbidden.status:
-            view, request = self.context.get("view"), self.context["request"]
-            code = response.data["errors"][0]["code"]
-            note_refusal(request, code=code, action=action_of(view, request.method or "GET") if view else None)
+            note_refusal(request, code=response.data["errors"][0]["code"], action=action_of(self.context["view"], request.method))
         return response
 
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:

@@ -201,6 +201,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api",
     "ENUM_NAME_OVERRIDES": {
+        "AuditOutcomeEnum": "llmconfig.tenancy.audit.models.Outcome",
         "PartTypeEnum": ["text", "image", "document", "audio", "video"],
         "MediaKindEnum": ["image", "document", "audio", "video"],
         "ProviderKindEnum": ["vendor", "gateway", "self_hosted"],

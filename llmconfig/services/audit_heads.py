@@ -48,9 +48,10 @@ def write_heads() -> int:
     with _alone(path):
         known = {chain: heads[-1] for chain, heads in (read_heads(path).by_chain if path.is_file() else {}).items()}
         lines = [line for head in AuditHead.objects.order_by("pk").iterator(500) if (line := _line_of(head, known.get(head.pk)))]
-        _append(path, lines)
-        if path.stat().st_size > ROTATE_AT:
-            _rotate(path)
+        if lines:
+            _append(path, lines)
+            if path.stat().st_size > ROTATE_AT:
+                _rotate(path)
     for line in lines:
         logger.info("head %s", line)
     return len(lines)

@@ -14,6 +14,7 @@ from llmconfig.models import AuditEvent, AuditHead, AuditKey, AuditSegment, Orga
 from llmconfig.services.audit_heads import HeadsFile, read_heads
 from llmconfig.tenancy.audit import INSTALLATION
 from llmconfig.tenancy.audit.chains import Head, Problem, Verdict, Walk
+from llmconfig.tenancy.audit.keys import newest_key
 from llmconfig.tenancy.audit.trail import chains, keys_of, links_in_order, segment_content, segments_of, stretch_of
 from llmconfig.vault import Unreadable
 
@@ -110,7 +111,9 @@ def with_file_problems(verdict: Verdict, problems: tuple[Problem, ...]) -> Verdi
 
 
 def chain_keys(chain: UUID) -> dict[str, bytes]:
-    """The chain's keys by id, as far as a present KEK opens them."""
+    """The chain's keys by id, as far as a present KEK opens them. The first one is made if there is none yet."""
+    if not AuditKey.objects.exists():
+        newest_key(chain)
     key_of, found = keys_of(chain), {}
     for key_id in AuditKey.objects.order_by("created_at").values_list("pk", flat=True):
         with suppress(Unreadable):

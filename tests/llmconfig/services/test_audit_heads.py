@@ -44,6 +44,11 @@ def test_a_head_is_written_when_its_chain_has_grown(alice: Person, path: Path, c
     assert write_heads() == 1
 
 
+def test_without_an_event_there_is_no_file(path: Path) -> None:
+    assert write_heads() == 0
+    assert not path.exists()
+
+
 def test_what_a_killed_writer_left_is_taken_away(alice: Person, path: Path) -> None:
     some_events(alice)
     write_heads()

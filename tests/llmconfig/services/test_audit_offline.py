@@ -193,3 +193,7 @@ def test_printing_a_key_is_recorded(alice: Person, files: tuple[Path, Path], set
     settings.KEK = "another-key-encryption-key-0123456789"
     with pytest.raises(CommandError, match="No present KEK"):
         call_command("verify_audit", "--print-key", alice.organization.slug)
+
+
+def test_a_chain_without_an_event_has_a_key(mallory: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(json.loads(key_file(mallory, tmp_path / "key.json", capsys).read_text())["keys"]) == 1

@@ -202,6 +202,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api",
     "ENUM_NAME_OVERRIDES": {
         "AuditOutcomeEnum": "llmconfig.tenancy.audit.models.Outcome",
+        "OutcomeEnum": ["ran", "run_again", "skip"],
         "PartTypeEnum": ["text", "image", "document", "audio", "video"],
         "MediaKindEnum": ["image", "document", "audio", "video"],
         "ProviderKindEnum": ["vendor", "gateway", "self_hosted"],

@@ -26,7 +26,6 @@ from agent.services.connections import (
     delete_service,
     diff_of,
     draft_service,
-    may_change,
     pending_hash,
     revoke_grant,
     save_new,
@@ -36,7 +35,7 @@ from agent.services.connections import (
 from agent.services.demo import ensure_demo_service
 from agent.services.listing import ask_tools, refresh_tools
 from agent.services.presentation import when
-from llmconfig.tenancy.caller import Action, Caller, caller_of
+from llmconfig.tenancy.caller import Action, Caller, caller_of, may_change
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin, idempotency_parameter
 from llmconfig.tenancy.rest.pagination import NewestFirst
 from llmconfig.tenancy.rest.serializers import refuse_fields
@@ -102,6 +101,7 @@ def tool_json(tool: ServiceTool) -> dict[str, Any]:
 class Services(IdempotentCreateMixin, APIView):
     """A new service is asked for its tools at once; one that does not answer is kept, with the reason in its status."""
 
+    read_action, write_action = Action.SEE, Action.MANAGE_OWN
     pagination_class = NewestFirst
 
     def get(self, request: Request) -> Response:
@@ -123,6 +123,8 @@ class Services(IdempotentCreateMixin, APIView):
 
 
 class OneService(APIView):
+    read_action, write_action = Action.SEE, Action.MANAGE_OWN
+
     @extend_schema(operation_id="services_retrieve", responses=ServiceOutput)
     def get(self, request: Request, id: UUID) -> Response:
         caller = caller_of(request)
@@ -145,6 +147,7 @@ class OneService(APIView):
 
 class TestService(APIView):
     __test__ = False
+    write_action = Action.MANAGE_OWN
 
     @extend_schema(operation_id="services_test", request=None, responses=ServiceTestOutput)
     def post(self, request: Request, id: UUID) -> Response:
@@ -154,6 +157,7 @@ class TestService(APIView):
 
 
 class Tools(APIView):
+    read_action = Action.SEE
     pagination_class = ToolsInOrder
 
     @extend_schema(operation_id="tools_list", responses=ToolOutput(many=True))
@@ -165,6 +169,8 @@ class Tools(APIView):
 
 
 class OneTool(APIView):
+    write_action = Action.MANAGE_OWN
+
     @extend_schema(operation_id="tools_update", request=ToolInput, responses=ToolOutput)
     def patch(self, request: Request, id: UUID, name: str) -> Response:
         caller = caller_of(request)
@@ -176,6 +182,8 @@ class OneTool(APIView):
 
 
 class ApproveTool(APIView):
+    write_action = Action.MANAGE_OWN
+
     @extend_schema(operation_id="tools_approve", request=ApproveToolInput, responses=ToolOutput)
     def post(self, request: Request, id: UUID, name: str) -> Response:
         body = ApproveToolInput(data=request.data)

@@ -15,8 +15,8 @@ from agent.services.pinned import redefine
 from agent.services.recorded import note_change, note_grant, note_service, note_tool, told_of
 from llmconfig.net import UrlForbidden, check_url
 from llmconfig.tenancy.audit import Actor
-from llmconfig.tenancy.caller import Action, Caller, allows
-from llmconfig.tenancy.errors import Conflict, Forbidden, Invalid
+from llmconfig.tenancy.caller import Caller, require_change
+from llmconfig.tenancy.errors import Conflict, Invalid
 from llmconfig.tenancy.keys import open_for, seal_for
 from llmconfig.tenancy.sealed import Sealed
 from llmconfig.vault import Unreadable
@@ -191,17 +191,8 @@ def diff_of(tool: ServiceTool) -> list[dict[str, Any]] | None:
     ]
 
 
-def may_change(caller: Caller, service: Service) -> bool:
-    """Its owner, or for a shared one an admin or owner of the organization."""
-    if service.organization_id != caller.organization.pk:
-        return False
-    return allows(caller, Action.SHARE) if service.shared else service.owner_id == caller.user.pk
-
-
 def _require(caller: Caller, *, shared: bool) -> None:
-    if not allows(caller, Action.SHARE if shared else Action.MANAGE_OWN):
-        what = "Only an admin or owner changes what the organization shares." if shared else "Your role here may not have services."
-        raise Forbidden(what)
+    require_change(caller, shared=shared, things="services")
 
 
 def _check_url(url: str) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 class ProviderList(generics.ListAPIView[Any]):
+    read_action = Action.SEE
     serializer_class = ProviderSerializer
     pagination_class = Whole
 
@@ -56,7 +57,7 @@ class ProviderList(generics.ListAPIView[Any]):
 class ModelList(IdempotentCreateMixin, generics.ListAPIView[Any]):
     serializer_class = ModelRowSerializer
     pagination_class = Whole
-    write_action = Action.SHARE
+    read_action, write_action = Action.SEE, Action.SHARE
 
     def get_queryset(self) -> Any:
         return services.models_for(caller_of(self.request))
@@ -69,7 +70,7 @@ class ModelList(IdempotentCreateMixin, generics.ListAPIView[Any]):
 
 
 class ModelDetail(APIView):
-    write_action = Action.SHARE
+    read_action, write_action = Action.SEE, Action.SHARE
 
     @extend_schema(operation_id="models_read", summary="An admin's own row on a model", responses=CustomModelSerializer)
     def get(self, request: Request, id: UUID) -> Response:
@@ -88,6 +89,8 @@ class ModelDetail(APIView):
 
 
 class ModelRefresh(APIView):
+    write_action = Action.MANAGE_OWN
+
     @extend_schema(
         operation_id="models_refresh", summary="Ask a config's provider for its models now", request=None, responses=RefreshedSerializer
     )

@@ -17,7 +17,7 @@ from llmconfig.api.serializers import (
     NewConfigSerializer,
     TestRequestSerializer,
 )
-from llmconfig.tenancy.caller import caller_of
+from llmconfig.tenancy.caller import Action, caller_of
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin, idempotency_parameter
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ _VALIDATE = OpenApiParameter("validate", bool, description="Ask the provider fir
     ),
 )
 class ConfigList(IdempotentCreateMixin, generics.ListAPIView[Any]):
+    read_action, write_action = Action.SEE, Action.MANAGE_OWN
     serializer_class = ConfigSerializer
 
     def get_queryset(self) -> QuerySet[UserLLMConfig]:
@@ -59,6 +60,8 @@ class ConfigList(IdempotentCreateMixin, generics.ListAPIView[Any]):
 
 
 class ConfigDetail(APIView):
+    read_action, write_action = Action.SEE, Action.MANAGE_OWN
+
     @extend_schema(operation_id="configs_read", summary="One config", responses=ConfigSerializer)
     def get(self, request: Request, id: UUID) -> Response:
         config = services.config_for(caller_of(request), id)
@@ -80,6 +83,8 @@ class ConfigDetail(APIView):
 
 
 class ConfigTest(APIView):
+    write_action = Action.MANAGE_OWN
+
     @extend_schema(
         operation_id="configs_test",
         summary="Test connection",

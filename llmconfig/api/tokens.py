@@ -42,7 +42,7 @@ class _ByCreated(NewestFirst):
     ),
 )
 class TokenList(IdempotentCreateMixin, generics.ListAPIView[Any]):
-    read_action = Action.READ_OWN
+    read_action, write_action = Action.READ_OWN, Action.MANAGE_OWN
     serializer_class = TokenSerializer
     pagination_class = _ByCreated
 
@@ -58,6 +58,8 @@ class TokenList(IdempotentCreateMixin, generics.ListAPIView[Any]):
 
 
 class TokenDetail(APIView):
+    write_action = Action.MANAGE_OWN
+
     @extend_schema(operation_id="tokens_revoke", summary="Revoke a token", responses={204: None})
     def delete(self, request: Request, id: UUID) -> Response:
         services.revoke_token(caller=caller_of(request), id=id)

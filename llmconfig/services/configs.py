@@ -21,8 +21,8 @@ from llmconfig.services.fields import (
     require_options,
 )
 from llmconfig.services.secrets import clear_secrets, lacks, move_secrets, put_secrets
-from llmconfig.tenancy.caller import Action, Caller, allows
-from llmconfig.tenancy.errors import Conflict, Forbidden, Invalid
+from llmconfig.tenancy.caller import Caller, require_change
+from llmconfig.tenancy.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,9 +171,7 @@ def _given(fields: ConfigFields) -> dict[str, Secret]:
 
 
 def _require(caller: Caller, *, shared: bool) -> None:
-    if not allows(caller, Action.SHARE if shared else Action.MANAGE_OWN):
-        what = "Only an admin or owner changes what the organization shares." if shared else "Your role here may not have configs."
-        raise Forbidden(what)
+    require_change(caller, shared=shared, things="configs")
 
 
 def _check_change(config: UserLLMConfig, provider: type[Provider], fields: ConfigFields) -> None:

@@ -19,10 +19,13 @@ class TenantQuerySet(models.QuerySet[M]):
     """Every id that a caller sends is resolved through `for_caller`, so that a foreign id is not found."""
 
     def for_caller(self, caller: Caller) -> Self:
-        """Rows of the caller's organization. Where rows have an owner: the caller's own, and those without one, which are shared."""
+        """Rows of the caller's organization. Where rows have an owner: those without one, which are shared, and the caller's own.
+
+        Own ones are for who may have such: whoever became a viewer or an auditor sees what is shared.
+        """
         rows = self.filter(organization=caller.organization)
         if any(field.name == "owner" for field in self.model._meta.fields):
-            rows = rows.filter(models.Q(owner=caller.user) | models.Q(owner=None))
+            rows = rows.filter(models.Q(owner=caller.user) | models.Q(owner=None) if caller.has_own else models.Q(owner=None))
         return rows
 
     def owned_by(self, caller: Caller) -> Self:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from rest_framework.request import Request
 
+    from llmconfig.tenancy.base import OwnedModel
+
 SESSION_ORGANIZATION: Final = "organization"
 
 
@@ -35,6 +37,11 @@ class Caller:
     def principal(self) -> str:
         """Whose idempotency keys these are: the token's, or the user's in this organization."""
         return f"token:{self.token_id}" if self.token_id else f"user:{self.user.pk}:{self.organization.pk.hex[:8]}"
+
+    @property
+    def has_own(self) -> bool:
+        """Whether things of their own are still theirs to see: whoever became a viewer or an auditor keeps only what is shared."""
+        return allows(self, Action.READ_OWN)
 
     def require(self, action: Action) -> None:
         if not allows(self, action):
@@ -79,8 +86,22 @@ def allows(caller: Caller, action: Action) -> bool:
     return caller.role in action.roles and includes(caller.scopes, action.scope)
 
 
+def may_change(caller: Caller, row: OwnedModel) -> bool:
+    """Its owner, or for what the organization shares an admin or owner of it."""
+    if row.organization_id != caller.organization.pk:
+        return False
+    return allows(caller, Action.SHARE) if row.shared else row.owner_id == caller.user.pk and allows(caller, Action.MANAGE_OWN)
+
+
+def require_change(caller: Caller, *, shared: bool, things: str) -> None:
+    """May the caller have or change such things of their own, or what the organization shares? things: in words. Raises `Forbidden`."""
+    if not allows(caller, Action.SHARE if shared else Action.MANAGE_OWN):
+        what = "Only an admin or owner changes what the organization shares." if shared else f"Your role here may not have {things}."
+        raise Forbidden(what)
+
+
 def find_caller(request: HttpRequest | Request) -> Caller | None:
-    """The caller of a request, or None for an anonymous one and for a user without a membership. Two queries at most, once a request."""
+    """The caller of a request, or None for an anonymous one and for a user without a membership. At most one query, once a request."""
     known: Caller | None = vars(request).get("caller")
     if known is None:
         known = _find(request)
@@ -108,7 +129,7 @@ def caller_for(user: User, organization: Organization | None = None) -> Caller:
     membership = (memberships.filter(organization=organization) if organization else memberships).first()
     if membership is None:
         raise Forbidden(f"{user.get_username()} is not a member of {organization or 'any organization'}.")
-    return _caller(user, membership, all_scopes())
+    return _caller(user, membership.organization, membership.role, all_scopes())
 
 
 def ip_of(request: Any) -> str:
@@ -124,22 +145,29 @@ def _find(request: Any) -> Caller | None:
     user = request.user
     if not isinstance(user, User):
         return None
-    memberships = user.memberships.select_related("organization")
     token, ip = getattr(request, "auth", None), ip_of(request)
     if isinstance(token, ApiToken):
-        bound = memberships.filter(organization=token.organization_id).first()
-        return _caller(user, bound, token.scopes, token=token, ip=ip) if bound else None
+        role = role_of(token)
+        return _caller(user, token.organization, role, token.scopes, token=token, ip=ip) if role else None
     chosen = getattr(request, "session", {}).get(SESSION_ORGANIZATION)
-    every = vars(request)["memberships"] = list(memberships)
+    every = vars(request)["memberships"] = list(user.memberships.select_related("organization"))
     membership = next((each for each in every if str(each.organization_id) == chosen), every[0] if every else None)
-    return _caller(user, membership, all_scopes(), ip=ip) if membership else None
+    return _caller(user, membership.organization, membership.role, all_scopes(), ip=ip) if membership else None
 
 
-def _caller(user: User, membership: Membership, scopes: list[str], *, token: ApiToken | None = None, ip: str = "") -> Caller:
+def role_of(token: ApiToken) -> str | None:
+    """The role that a token's person has in its organization now; None for no member. Authentication has asked for it on the way."""
+    asked: str | None = vars(token).get("role", "")
+    if asked != "":
+        return asked
+    return Membership.objects.filter(user=token.user_id, organization=token.organization_id).values_list("role", flat=True).first()
+
+
+def _caller(user: User, organization: Organization, role: str, scopes: list[str], *, token: ApiToken | None = None, ip: str = "") -> Caller:
     return Caller(
         user=user,
-        organization=membership.organization,
-        role=Role(membership.role),
+        organization=organization,
+        role=Role(role),
         scopes=frozenset(scopes),
         token_id=token.id if token else None,
         token_name=token.name if token else "",

@@ -5,25 +5,25 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
 from rest_framework import authentication, exceptions
 
-from llmconfig.tenancy.models import ApiToken, User
+from llmconfig.tenancy.models import ApiToken, Membership, User
 
 _NOTE_USE_EVERY: Final = timedelta(minutes=1)
 
 
 class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox has no stubs
-    """Knox reads the header; the token is found by its whole SHA-512, in one query."""
+    """Knox reads the header; the token is found by its whole SHA-512, with its person, organization and role, in one query."""
 
     def authenticate_credentials(self, token: bytes) -> tuple[User, ApiToken]:
         now = timezone.now()
         try:
             digest = hash_token(token.decode("ascii"))
-            found = ApiToken.objects.select_related("user", "organization").get(Q(expiry=None) | Q(expiry__gt=now), digest=digest)
+            found = _tokens().get(Q(expiry=None) | Q(expiry__gt=now), digest=digest)
         except (UnicodeDecodeError, ApiToken.DoesNotExist):
             raise exceptions.AuthenticationFailed("This token is not valid, has expired or was revoked.") from None
         if not found.user.is_active:
@@ -34,6 +34,11 @@ class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox h
 
     def authenticate_header(self, request: Any) -> str:
         return "Bearer"
+
+
+def _tokens() -> Any:
+    membership = Membership.objects.filter(user=OuterRef("user"), organization=OuterRef("organization"))
+    return ApiToken.objects.select_related("user", "organization").annotate(role=Subquery(membership.values("role")[:1]))
 
 
 class SessionAuthentication(authentication.SessionAuthentication):

@@ -44,7 +44,7 @@ def test_use_is_noted_at_most_once_a_minute(alice: Person, django_assert_num_que
     client = alice.client()
     client.get(URL)
     noted = ApiToken.objects.get().last_used_at
-    with django_assert_num_queries(3):  # token, membership, list
+    with django_assert_num_queries(2):  # token with its role, list
         client.get(URL)
     assert ApiToken.objects.get().last_used_at == noted
     ApiToken.objects.update(last_used_at=noted - timedelta(minutes=2))

@@ -70,7 +70,7 @@ async def _try(runner: Runner, step: int, *, is_last: bool) -> Answer | None:
             raise AttemptFailed(error.kind, error.message) from None
         return None
     except asyncio.CancelledError:
-        if runner.stop.reason in ("user", "deadline"):
+        if runner.stop.reason in ("user", "deadline", "revoked"):
             await attempt.settle("cancelled", "cancelled", "")
         raise
 

@@ -38,9 +38,10 @@ class ToolCaller(Protocol):
 
 
 class Stop:
-    """Why the runner's task is being cancelled. Set it, then cancel the task."""
+    """Why the runner's task is being cancelled. Set it, then cancel the task. detail: why a run may not go on, in words."""
 
-    __slots__ = ("reason",)
+    __slots__ = ("detail", "reason")
 
     def __init__(self) -> None:
-        self.reason: Literal["", "user", "deadline", "shutdown", "stale"] = ""
+        self.reason: Literal["", "user", "deadline", "revoked", "shutdown", "stale"] = ""
+        self.detail = ""

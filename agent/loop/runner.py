@@ -197,6 +197,8 @@ class Runner:
                     await self._end("cancelled")
                 case "deadline":
                     await self._end("failed", error_kind="run_timeout", error_detail=STOPPED_BY_DEADLINE)
+                case "revoked":
+                    await self._end("failed", error_kind="access_revoked", error_detail=self.stop.detail)
                 case "shutdown":
                     await self.journal.flush()
                     await self.journal.commit(ReleaseRun())

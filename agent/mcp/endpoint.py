@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
@@ -14,15 +15,21 @@ if TYPE_CHECKING:
 
 Transport: TypeAlias = Literal["streamable-http", "sse"]
 
+_LIKE_A_KEY = re.compile(r"[\w.~%+=:-]{20,}", re.ASCII)  # a segment of a path
 _SHORTEST_CREDENTIAL = 6  # shorter words ("Bearer" apart, which is skipped by name) would mask ordinary text
 
 
 def masked(url: str) -> str:
-    """url for those who may know of a service but not open it: each value of its query masked, as one may be its key."""
+    """url for those who may know of a service but not open it, without what may be its key: user, values of its query, long segments."""
     parts = urlsplit(url)
     pairs = [pair.partition("=") for pair in parts.query.split("&") if pair]
     query = "&".join(f"{name}={MASK}" if equals else MASK for name, equals, _ in pairs)
-    return urlunsplit(parts._replace(query=query, fragment=""))
+    _, at, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{MASK}@{host}" if at else host, path=_masked_path(parts.path), query=query, fragment=""))
+
+
+def _masked_path(path: str) -> str:
+    return "/".join(MASK if _LIKE_A_KEY.fullmatch(segment) else segment for segment in path.split("/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +46,9 @@ class Endpoint:
 
     @property
     def place(self) -> str:
-        """The address as people may see it: no user, query or fragment."""
+        """The address as people may see it: no user, query or fragment, and no part of its path that may be a key."""
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{_masked_path(parts.path)}"
 
     def scrub(self, text: str) -> str:
         """text with each credential of this endpoint masked, also where it was base64- or URL-encoded."""
@@ -55,5 +62,6 @@ class Endpoint:
         parts = urlsplit(self.url)
         candidates = [word for secret in self.headers.values() for word in secret.reveal().split()]
         candidates += [value for _, value in parse_qsl(parts.query)]
-        candidates += [parts.password] if parts.password else []
+        candidates += [segment for segment in parts.path.split("/") if _LIKE_A_KEY.fullmatch(segment)]
+        candidates += [part for part in (parts.username, parts.password) if part]
         return (word for word in candidates if len(word) >= _SHORTEST_CREDENTIAL and word.lower() != "bearer")

@@ -21,6 +21,7 @@ class Run(TenantModel):
 
     event_seq is the high-water mark of the event log as of the last durable fact, so that a lost log never reuses a seq.
     conversation is null once that was deleted, and user once they were: what was said is gone, what it cost stays in the ledger.
+    token: the id of the API token it was started with, which may be gone by now; null for a session.
     """
 
     class Status(models.TextChoices):
@@ -35,6 +36,7 @@ class Run(TenantModel):
 
     conversation = models.ForeignKey(Conversation, null=True, on_delete=models.SET_NULL, related_name="runs")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="runs")
+    token = models.UUIDField(null=True, blank=True)
     status = models.CharField(max_length=20, choices=Status, default=Status.QUEUED)
     finish_reason = models.CharField(max_length=20, blank=True)
     error_kind = models.CharField(max_length=40, blank=True)

@@ -6,7 +6,7 @@ import os
 import socket
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from django.conf import settings
 from django.db.models import F, Q
@@ -14,13 +14,14 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from agent.models import Run, ToolCall
+from agent.services.access import revoked
 from agent.services.doorbell import nudge
 from agent.services.recorded import note_call
 from agent.services.units import unit_of_work
 from llmconfig.tenancy.audit import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -55,24 +56,42 @@ def claim_run(run_id: UUID) -> Claim | None:
     return Claim(run_id, Run.objects.values_list("fence", flat=True).get(id=run_id))
 
 
-def heartbeat(claims: Collection[Claim]) -> set[UUID]:
-    """Prolong the leases of these claims in one UPDATE; the runs among them that a person asked to cancel.
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A run that is to stop: a person asked for it, it may not go on, or it is there no more. detail: why it may not, in words."""
+
+    reason: Literal["user", "revoked", "stale"]
+    detail: str = ""
+
+
+def heartbeat(claims: Collection[Claim]) -> Mapping[UUID, Stopped]:
+    """Prolong the leases of these claims in one UPDATE; the runs among them that are to stop, found with one query for each reason.
 
     A claim that was lost simply is not prolonged: its next write is refused by the fence.
     """
     ids = [claim.run for claim in claims]
     with unit_of_work():
         mine = Run.objects.filter(id__in=ids, status=Run.Status.RUNNING, lease_owner=WORKER)
-        mine.update(lease_expires_at=timezone.now() + timedelta(seconds=settings.LEASE_S))
-        return set(mine.filter(cancel_requested_at__isnull=False).values_list("id", flat=True))
+        prolonged = mine.update(lease_expires_at=timezone.now() + timedelta(seconds=settings.LEASE_S))
+        gone = set(ids) - set(Run.objects.filter(id__in=ids).values_list("id", flat=True)) if prolonged < len(ids) else ()
+        cancelled = mine.filter(cancel_requested_at__isnull=False).values_list("id", flat=True)
+        return {
+            **{run_id: Stopped("stale") for run_id in gone},
+            **{run_id: Stopped("revoked", why) for run_id, why in revoked(mine).items()},
+            **{run_id: Stopped("user") for run_id in cancelled},
+        }
 
 
 def sweep() -> int:
-    """Find what no worker holds: lapsed leases, queued runs whose nudge was lost, approvals nobody gave in time. Runs nudged."""
+    """Find what no worker holds: lapsed leases, queued runs whose nudge was lost, approvals nobody gave in time or may give any more.
+
+    How many runs were nudged.
+    """
     now = timezone.now()
     patience = now - timedelta(seconds=settings.LEASE_S)
     with unit_of_work():
         expired, calls = _expire_approvals()
+        expired |= _end_waiting()
         forgotten = Q(status=Run.Status.QUEUED) & (Q(nudged_at__isnull=True) | Q(nudged_at__lt=patience))
         lapsed = Q(status=Run.Status.RUNNING, lease_expires_at__lt=now) & (Q(nudged_at__isnull=True) | Q(nudged_at__lt=patience))
         lost = set(Run.objects.filter(forgotten | lapsed).values_list("id", flat=True)[:500])
@@ -95,6 +114,16 @@ def _expire(call: ToolCall, now: datetime) -> bool:
     """False when a person was quicker."""
     waiting = ToolCall.objects.filter(id=call.id, status=ToolCall.Status.WAITING)
     return bool(waiting.update(status=ToolCall.Status.EXPIRED, decided_at=now, is_decision_announced=False))
+
+
+def _end_waiting() -> set[UUID]:
+    """Queue waiting runs that may not go on: whoever claims one sees that, and ends it."""
+    waiting = Run.objects.filter(status=Run.Status.WAITING_APPROVAL)
+    lost = list(revoked(waiting))[:500]
+    if not lost:
+        return set()
+    waiting.filter(id__in=lost).update(status=Run.Status.QUEUED)
+    return set(lost)
 
 
 def requeue_if_decided(run_id: UUID) -> bool:

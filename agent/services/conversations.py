@@ -168,6 +168,7 @@ def _store(prepared: Prepared, caller: Caller) -> Posted:
         organization=caller.organization,
         conversation=conversation,
         user=caller.user,
+        token=caller.token_id,
         config_id=prepared.config,
         model=prepared.model,
         reasoning=prepared.asked.get("reasoning", conversation.reasoning),

@@ -13,6 +13,7 @@ from agent.loop.plan import Deployment, OfferedTool, PendingCall, RunPlan
 from agent.loop.tools import CHANGED
 from agent.mcp.policy import decide
 from agent.models import Attempt, Conversation, Message, Run, Service, ServiceTool, Step, ToolCall, ToolGrant
+from agent.services.access import NO_PERSON, NO_TOKEN, REVOKED, revoked
 from agent.services.endpoints import endpoint_of
 from agent.services.media import RunMedia
 from agent.services.presentation import message_json
@@ -122,6 +123,8 @@ def _refusal(run: Run, step: Step | None, media: RunMedia) -> tuple[str, str] | 
     """Why the run is over before it goes on, as (kind, detail)."""
     if run.cancel_requested_at is not None or run.conversation is None:
         return "cancelled", ""
+    if (why := revoked(Run.objects.filter(id=run.id)).get(run.id)) in (NO_PERSON, NO_TOKEN):
+        return REVOKED, why
     if run.config is None or run.config.organization_id != run.organization_id or run.config.owner_id not in (None, run.user_id):
         return "config_gone", "The provider this conversation used is no longer there for you. Choose another model."
     last = step.attempts.order_by("-created_at").first() if step else None

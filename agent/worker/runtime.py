@@ -38,10 +38,10 @@ class Active:
     def __init__(self, claim: Claim, task: asyncio.Task[None]) -> None:
         self.claim, self.task, self.stop = claim, task, Stop()
 
-    def halt(self, reason: Any) -> None:
+    def halt(self, reason: Any, detail: str = "") -> None:
         """On the loop. The first reason stands."""
         if not self.stop.reason:
-            self.stop.reason = reason
+            self.stop.reason, self.stop.detail = reason, detail
             self.task.cancel()
 
 
@@ -102,13 +102,13 @@ class Runtime:
         """Run a coroutine on the loop and wait for its result. From any thread but the loop's."""
         return asyncio.run_coroutine_threadsafe(make(), self.loop).result(timeout)
 
-    def cancel(self, run_id: UUID, reason: str = "user") -> None:
+    def cancel(self, run_id: UUID, reason: str = "user", detail: str = "") -> None:
         """Stop a run if it runs here. From any thread."""
-        self.loop.call_soon_threadsafe(self._cancel, run_id, reason)
+        self.loop.call_soon_threadsafe(self._cancel, run_id, reason, detail)
 
-    def _cancel(self, run_id: UUID, reason: str) -> None:
+    def _cancel(self, run_id: UUID, reason: str, detail: str = "") -> None:
         if (running := self.active.get(run_id)) is not None:
-            running.halt(reason)
+            running.halt(reason, detail)
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -144,8 +144,8 @@ class Runtime:
 
     def _beat_leases(self, claims: list[Claim]) -> None:
         try:
-            for run_id in heartbeat(claims):
-                self.cancel(run_id)
+            for run_id, stopped in heartbeat(claims).items():
+                self.cancel(run_id, stopped.reason, stopped.detail)
         except Exception:
             logger.exception("Heartbeat: the leases could not be prolonged")
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.urls import path
 
 from llmconfig.api import audit, catalogue, configs, members, organization, tokens
+from llmconfig.api import catalogue, configs, tokens
+from llmconfig.tenancy.rest import paths  # noqa: F401  # <id:...>
 
 urlpatterns = [
     path("user/llm-config", configs.ConfigList.as_view(), name="configs"),
     path("user/llm-config/test", configs.ConfigTest.as_view(), name="config-test"),
-    path("user/llm-config/<uuid:id>", configs.ConfigDetail.as_view(), name="config"),
-    path("user/llm-config/<uuid:id>/models/refresh", catalogue.ModelRefresh.as_view(), name="config-models-refresh"),
+    path("user/llm-config/<id:id>", configs.ConfigDetail.as_view(), name="config"),
+    path("user/llm-config/<id:id>/models/refresh", catalogue.ModelRefresh.as_view(), name="config-models-refresh"),
     path("providers", catalogue.ProviderList.as_view(), name="providers"),
     path("models", catalogue.ModelList.as_view(), name="models"),
     path("models/<uuid:id>", catalogue.ModelDetail.as_view(), name="model"),
@@ -26,4 +28,7 @@ urlpatterns = [
     path("tokens/<uuid:id>", tokens.TokenDetail.as_view(), name="token"),
     path("audit", audit.AuditTrail.as_view(), name="api-audit"),
     path("audit/verify", audit.AuditVerification.as_view(), name="api-audit-verify"),
+    path("models/<id:id>", catalogue.ModelDetail.as_view(), name="model"),
+    path("tokens", tokens.TokenList.as_view(), name="tokens"),
+    path("tokens/<id:id>", tokens.TokenDetail.as_view(), name="token"),
 ]

@@ -29,6 +29,13 @@ def test_every_form_of_every_credential_is_masked() -> None:
     assert not [form for form in forms if form in text]
 
 
+def test_a_key_in_the_path_is_shown_nowhere() -> None:
+    key = "0a1b2c3d4e5f60718293a4b5"
+    endpoint = Endpoint("alice:crm:1", f"https://crm.example/s/{key}/mcp")
+    assert endpoint.place == "https://crm.example/s/••••/mcp"
+    assert key not in endpoint.scrub(f"404 for /s/{key}/mcp")
+
+
 def test_repr_shows_no_credential() -> None:
     assert not [form for form in (KEY, "passw0rd", "querykey123") if form in repr(ENDPOINT)]
 
@@ -43,7 +50,11 @@ def test_endpoints_with_other_credentials_differ() -> None:
     ("https://crm.example/mcp", "https://crm.example/mcp"),
     ("https://crm.example:8443/mcp?key=abc&x=&flag#top", "https://crm.example:8443/mcp?key=••••&x=••••&••••"),
     ("https://crm.example/mcp?key=a=b&&key=c", "https://crm.example/mcp?key=••••&key=••••"),
+    ("https://me:passw0rd@crm.example/mcp", "https://••••@crm.example/mcp"),
+    ("https://token@crm.example/mcp", "https://••••@crm.example/mcp"),
+    ("https://crm.example/s/0a1b2c3d4e5f60718293/mcp", "https://crm.example/s/••••/mcp"),
+    ("https://crm.example/s/0a1b2c3d4e5f6071829/mcp", "https://crm.example/s/0a1b2c3d4e5f6071829/mcp"),  # under 20 characters
     ("", ""),
 ])  # fmt: skip
-def test_a_masked_address_keeps_the_names_of_its_query(url: str, shown: str) -> None:
+def test_a_masked_address_keeps_its_host_and_the_names_of_its_query(url: str, shown: str) -> None:
     assert masked(url) == shown

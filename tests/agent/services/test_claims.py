@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from agent.models import Run, ToolCall
 from agent.services import claims, doorbell
-from agent.services.claims import Claim, claim_run, heartbeat, requeue_if_decided, sweep
+from agent.services.claims import Claim, Stopped, claim_run, heartbeat, requeue_if_decided, sweep
 from agent.services.units import unit_of_work
 from tests.agent.rows import answered, claimed, conversation_of, decision, queued_run, service_of, tool_call
 
@@ -85,8 +85,8 @@ def test_one_update_prolongs_all_leases_and_finds_cancels(alice: Person, django_
     for run in runs:
         lapse(run)
     Run.objects.filter(id=runs[0].id).update(cancel_requested_at=timezone.now())
-    with django_assert_num_queries(4):  # savepoint, UPDATE, SELECT, release
-        assert heartbeat(held) == {runs[0].id}
+    with django_assert_num_queries(5):  # savepoint, UPDATE, two SELECTs, release
+        assert heartbeat(held) == {runs[0].id: Stopped("user")}
     assert not Run.objects.filter(lease_expires_at__lt=timezone.now()).exists()
 
 

@@ -21,6 +21,7 @@ from agent.services.runs import cancel_run, is_over, run_for, run_whole
 from llmconfig.tenancy.caller import Action, caller_of
 from llmconfig.tenancy.connection import release_connection
 from llmconfig.tenancy.rest.serializers import refuse_fields
+from llmconfig.tenancy.standing import standing_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -71,12 +72,15 @@ class RunEvents(APIView):
         from agent.services.live import log_expired, stream_run  # noqa: PLC0415  # Valkey's client is slow to import
 
         run = run_for(caller_of(request), id)
+        standing = standing_of(request, self.read_action)
         after = _after(request)
         over = run.status not in Run.ACTIVE
         if run.conversation_id is None or log_expired(str(run.id), after, over=over):  # what a deleted one said is told no more
             raise LogExpiredError
         release_connection()
-        events = stream_run(str(run.id), after, over=over, is_over=lambda: sync_to_async(is_over)(run.id))
+        events = stream_run(
+            str(run.id), after, over=over, is_over=lambda: sync_to_async(is_over)(run.id), may_listen=sync_to_async(standing.holds)
+        )
         response = StreamingHttpResponse(events, content_type="text/event-stream; charset=utf-8")
         response["Cache-Control"] = "no-store"
         response["X-Accel-Buffering"] = "no"

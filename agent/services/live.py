@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import aclosing
 from functools import cache
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis as AsyncRedis
 
 logger = logging.getLogger(__name__)
+PING_S = 15.0
 _AWAY = "The queue (Valkey) does not answer. Messages already accepted are kept and go on when it is back."
 _answered_at = float("-inf")
 _tails: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncRedis, Tail]] = WeakKeyDictionary()
@@ -106,13 +108,25 @@ async def leave_loop() -> None:
         await ours.aclose()
 
 
-async def stream_run(run_id: str, after: int, *, over: bool, is_over: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
-    """A run's events after `after` as server-sent events, up to its terminal one. Ends early when the log has expired."""
+async def stream_run(
+    run_id: str, after: int, *, over: bool, is_over: Callable[[], Awaitable[bool]], may_listen: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[bytes]:
+    """A run's events after `after` as server-sent events, up to its terminal one. Ends early when the log has expired.
+
+    may_listen is asked every PING_S, in silence and in mid-speech: where it says no, the stream ends.
+    """
     ours, tail = _tail()
     seat = tail.seat(run_id)
+    clock = asyncio.get_running_loop().time
+    asked = clock()
     try:
-        async for item in follow(ours, run_id, after, over=over, is_over=is_over, source=seat):
-            yield PING if isinstance(item, Heartbeat) else format_event(item)
+        async with aclosing(follow(ours, run_id, after, heartbeat=PING_S, over=over, is_over=is_over, source=seat)) as items:
+            async for item in items:
+                if clock() - asked >= PING_S:
+                    if not await may_listen():
+                        return
+                    asked = clock()
+                yield PING if isinstance(item, Heartbeat) else format_event(item)
     except LogExpired:
         return
     finally:

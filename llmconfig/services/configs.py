@@ -158,7 +158,7 @@ def _change(config: UserLLMConfig, fields: ConfigFields, *, owner_if_own: Any) -
 
 
 def delete_config(*, caller: Caller, id: UUID) -> None:
-    """Runs that use it end within a heartbeat; conversations that name it fall back to the default. Raises `Forbidden`, `Conflict`, `DoesNotExist`."""
+    """Its runs end within a heartbeat, its conversations fall back to the default. Raises `Forbidden`, `Conflict`, `DoesNotExist`."""
     config = config_for(caller, id)
     _require(caller, shared=config.shared)
     if config.provider_type == DEMO_SLUG:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "routekit.settings")
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import django  # settings first
 from asgiref.sync import sync_to_async
@@ -18,10 +19,13 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.base import BaseHandler
 from django.db import close_old_connections, reset_queries
 
-from routekit.errors import too_large
+from routekit.errors import API, too_large
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
+
+ANONYMOUS_BODY_BYTES: Final = 64 * 1024
+"""Of a request without a token and without a cookie: more than any form that such a one may send."""
 
 
 class OneHopHandler(ASGIHandler):
@@ -46,10 +50,14 @@ class OneHopHandler(ASGIHandler):
         else:
             raise ValueError(f"Only HTTP is served, not {scope['type']}.")
 
-    async def read_body(self, receive: Any) -> IO[bytes]:
-        """No further than the largest body that any view takes: what is longer would fill the disk before anyone is asked who sent it."""
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        await super().handle(scope, _Receive(receive, most=_most_bytes(scope)), send)
 
-        left = settings.MAX_BODY_BYTES
+    async def read_body(self, receive: _Receive) -> IO[bytes]:
+        """No further than the largest body that any view takes, or little of one whose sender does not even say who they are: what is
+        longer would fill the disk before anyone is asked.
+        """
+        left = receive.most
 
         async def bounded() -> Any:
             nonlocal left
@@ -58,7 +66,7 @@ class OneHopHandler(ASGIHandler):
             return message if left >= 0 else {"type": "http.request", "body": b"", "more_body": False}
 
         body: Any = await super().read_body(bounded)
-        body.is_cut = left < 0
+        body.is_cut = receive.is_enough = left < 0
         return body  # type: ignore[no-any-return]
 
     async def _live(self, receive: Any, send: Any) -> None:
@@ -70,7 +78,7 @@ class OneHopHandler(ASGIHandler):
 
     def create_request(self, scope: Any, body_file: IO[bytes]) -> Any:
         """A body sent in chunks states no length, and REST framework takes a request without one for a request without a body."""
-        if getattr(body_file, "is_cut", False):
+        if getattr(body_file, "is_cut", False) and not _is_refused_unread(scope):
             return None, too_large(settings.MAX_BODY_BYTES)
         request, problem = super().create_request(scope, body_file)
         if request is not None and "CONTENT_LENGTH" not in request.META:
@@ -88,6 +96,31 @@ class OneHopHandler(ASGIHandler):
             return self.get_response(request)
         finally:
             close_old_connections()
+
+
+class _Receive:
+    """A server's `receive`, with how many bytes of a body may be read from it. is_enough: the rest of it is left with the server."""
+
+    def __init__(self, receive: Any, *, most: int) -> None:
+        self._receive, self.most, self.is_enough = receive, most, False
+
+    async def __call__(self) -> Any:
+        if self.is_enough:
+            await asyncio.Event().wait()  # Django listens for a disconnect, until it has answered
+        return await self._receive()
+
+
+def _most_bytes(scope: Any) -> int:
+    return settings.MAX_BODY_BYTES if _says_who(scope) else min(ANONYMOUS_BODY_BYTES, settings.MAX_BODY_BYTES)
+
+
+def _says_who(scope: Any) -> bool:
+    return any(name in (b"authorization", b"cookie") for name, _ in scope["headers"])
+
+
+def _is_refused_unread(scope: Any) -> bool:
+    """The API answers 401 to whoever does not say who they are, and looks at no body before."""
+    return scope["path"].startswith(API) and not _says_who(scope)
 
 
 def _preload() -> None:

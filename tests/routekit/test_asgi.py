@@ -8,6 +8,7 @@ import threading
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from rest_framework.request import Request
 
 from agent.services import doorbell
@@ -16,7 +17,6 @@ from routekit import asgi
 from routekit.asgi import application
 
 if TYPE_CHECKING:
-    import pytest
     from pytest_django.fixtures import SettingsWrapper
 
 JSON = (b"content-type", b"application/json")
@@ -41,8 +41,8 @@ def test_no_body_is_none() -> None:
     assert received(b"") == received(b"", (b"transfer-encoding", b"chunked")) == {}
 
 
-async def test_a_body_is_read_no_further_than_any_view_would(settings: SettingsWrapper) -> None:
-    settings.MAX_BODY_BYTES = 100
+async def posted(path: str, *headers: tuple[bytes, bytes]) -> tuple[int, int, Any]:
+    """A body without end, 40 bytes at a time: how often it was asked for, the status, and the body of the answer."""
     asked, sent = 0, []
 
     async def receive() -> dict[str, Any]:
@@ -53,10 +53,31 @@ async def test_a_body_is_read_no_further_than_any_view_would(settings: SettingsW
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    await application({"type": "http", "method": "POST", "path": "/api/attachments", "query_string": b"", "headers": []}, receive, send)
-    assert asked == 3
-    assert sent[0]["status"] == 413
-    assert json.loads(sent[1]["body"])["errors"][0]["code"] == "request_too_large"
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": [(b"host", b"testserver"), *headers]}
+    await application(scope, receive, send)
+    return asked, sent[0]["status"], sent[1]["body"]
+
+
+@pytest.mark.parametrize("header", [(b"authorization", b"Bearer x"), (b"cookie", b"routekit_session=x")])
+async def test_a_body_is_read_no_further_than_any_view_would(settings: SettingsWrapper, header: tuple[bytes, bytes]) -> None:
+    settings.MAX_BODY_BYTES = 100
+    asked, status, body = await posted("/api/attachments", header)
+    assert (asked, status) == (3, 413)
+    assert json.loads(body)["errors"][0]["code"] == "request_too_large"
+
+
+@pytest.mark.parametrize("path", ["/api/attachments", "/api/conversations", "/api/user/llm-config"])
+async def test_promise_11_who_says_nothing_of_themselves_is_refused_without_their_body(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "ANONYMOUS_BODY_BYTES", 100)
+    asked, status, body = await posted(path, (b"content-type", b"application/json"), (b"content-length", b"999999999"))
+    assert (asked, status) == (3, 401)
+    assert json.loads(body)["errors"][0]["code"] == "not_authenticated"
+
+
+async def test_a_form_that_anyone_may_send_is_told_that_it_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "ANONYMOUS_BODY_BYTES", 100)
+    asked, status, _ = await posted("/accounts/login/")
+    assert (asked, status) == (3, 413)
 
 
 async def test_a_server_that_starts_imports_what_the_first_message_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,6 +197,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "AI agents over your own tools, with your own provider keys.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["llmconfig.tenancy.rest.permissions.Public"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

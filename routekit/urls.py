@@ -5,6 +5,7 @@ from __future__ import annotations
 from csp.decorators import csp_update
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from llmconfig.web.views import audit, password_reset
@@ -13,7 +14,7 @@ from routekit import health
 admin.autodiscover()
 # Swagger UI's page has one style of its own, named here by its SHA-256, and its stylesheet draws arrows from data: URLs.
 swagger = csp_update({"style-src": ["'sha256-MMpT0iDxyjALd9PdfepImGX3DBfJPXZ4IlDWdPAgtn0='"], "img-src": ["data:"]})(
-    SpectacularSwaggerSplitView.as_view(url_name="schema")
+    require_safe(SpectacularSwaggerSplitView.as_view(url_name="schema"))  # it has no page for what it does not know
 )
 
 urlpatterns = [

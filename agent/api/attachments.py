@@ -117,7 +117,9 @@ class Content(APIView):
         if etag in request.headers.get("If-None-Match", ""):
             response = HttpResponse(status=304)
         else:
-            response = StreamingHttpResponse(_chunks(open_content(attachment)), content_type=_content_type(attachment.media_type))
+            file = open_content(attachment)
+            response = StreamingHttpResponse(_chunks(file), content_type=_content_type(attachment.media_type))
+            response._resource_closers.append(file.close)  # type: ignore[attr-defined]  # as Django's FileResponse does: also after HEAD
             response["Content-Length"] = str(attachment.size)
             as_file = attachment.media_type not in _SHOWN
             response["Content-Disposition"] = content_disposition_header(as_file, attachment.name) or "attachment"

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from llmconfig.models import CustomModel, UserLLMConfig
 from llmconfig.services.configs import config_for
@@ -52,8 +51,8 @@ class CustomModelFields(TypedDict, total=False):
 
 def custom_models_for(caller: Caller) -> QuerySet[CustomModel]:
     """Of the configs that the caller sees, newest first."""
-    mine = Q(config__owner=None) | Q(config__owner=caller.user)
-    return CustomModel.objects.for_caller(caller).filter(mine).select_related("config").order_by("-created_at", "-id")
+    visible = UserLLMConfig.objects.for_caller(caller)
+    return CustomModel.objects.for_caller(caller).filter(config__in=visible).select_related("config").order_by("-created_at", "-id")
 
 
 def custom_model_for(caller: Caller, id: UUID) -> CustomModel:

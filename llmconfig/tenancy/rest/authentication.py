@@ -14,6 +14,8 @@ from rest_framework import authentication, exceptions
 from llmconfig.tenancy.models import ApiToken, Membership, User
 
 _NOTE_USE_EVERY: Final = timedelta(minutes=1)
+_MEMBERSHIP: Final = Membership.objects.filter(user=OuterRef("user"), organization=OuterRef("organization"))
+_TOKENS: Final[Any] = ApiToken.objects.select_related("user", "organization").annotate(role=Subquery(_MEMBERSHIP.values("role")[:1]))
 
 
 class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox has no stubs
@@ -23,7 +25,7 @@ class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox h
         now = timezone.now()
         try:
             digest = hash_token(token.decode("ascii"))
-            found = _tokens().get(Q(expiry=None) | Q(expiry__gt=now), digest=digest)
+            found = _TOKENS.get(Q(expiry=None) | Q(expiry__gt=now), digest=digest)
         except (UnicodeDecodeError, ApiToken.DoesNotExist):
             raise exceptions.AuthenticationFailed("This token is not valid, has expired or was revoked.") from None
         if not found.user.is_active:
@@ -34,11 +36,6 @@ class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox h
 
     def authenticate_header(self, request: Any) -> str:
         return "Bearer"
-
-
-def _tokens() -> Any:
-    membership = Membership.objects.filter(user=OuterRef("user"), organization=OuterRef("organization"))
-    return ApiToken.objects.select_related("user", "organization").annotate(role=Subquery(membership.values("role")[:1]))
 
 
 class SessionAuthentication(authentication.SessionAuthentication):

@@ -1,0 +1,133 @@
+"""Who may do what at every address: api.md's table, restated. A route that is not here fails the matrix.
+
+A new route is one line: its path as its `urlpatterns` have it (`<uuid:` counts as `<id:`), what its `id` names, and for each method
+who may, with a body that is taken, and what the answer then is. An answer of 4xx there means: the gate was passed, and then
+the body or the state of things was refused. shared: what it takes besides where the object is one that the organization shares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+ROLES = ("viewer", "member", "auditor", "admin", "owner")
+
+
+@dataclass(frozen=True)
+class May:
+    """roles that may, and the least scope of a token for it."""
+
+    roles: str
+    scope: str
+
+
+SEE = May("viewer member auditor admin owner", "read")
+READ_OWN = May("member admin owner", "read")
+RUN = May("member admin owner", "run")
+MANAGE = May("member admin owner", "admin")
+WATCH = May("auditor admin owner", "read")
+SHARE = May("admin owner", "admin")
+OWN_IT = May("owner", "admin")
+SCOPES = {"session": {"read", "run", "admin"}, "admin": {"read", "run", "admin"}, "run": {"read", "run"}, "read": {"read"}}
+
+
+@dataclass(frozen=True)
+class Verb:
+    may: May
+    answer: int = 200
+    body: dict[str, Any] = field(default_factory=dict)
+    shared: May | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """thing: what the path's ids name (stage.py makes them), "" for a path without ids."""
+
+    thing: str
+    verbs: dict[str, Verb]
+
+
+def at(thing: str = "", **verbs: Verb) -> Route:
+    return Route(thing, verbs)
+
+
+def v(may: May, answer: int = 200, body: dict[str, Any] | None = None, shared: May | None = None) -> Verb:
+    return Verb(may, answer, body or {}, shared)
+
+
+# fmt: off
+# ruff: noqa: E501
+API = {
+    "api/user/llm-config": at(GET=v(SEE), POST=v(MANAGE, 201, {"provider_type": "anthropic", "api_key": "sk-ant-0123456789abcdef"})),
+    "api/user/llm-config/test": at(POST=v(MANAGE, 400)),
+    "api/user/llm-config/<id:id>": at("config", GET=v(SEE), PATCH=v(MANAGE, 200, {"name": "New"}, SHARE), DELETE=v(MANAGE, 204, shared=SHARE)),
+    "api/user/llm-config/<id:id>/models/refresh": at("config", POST=v(MANAGE)),
+    "api/providers": at(GET=v(SEE)),
+    "api/models": at(GET=v(SEE), POST=v(SHARE, 400)),
+    "api/models/<id:id>": at("custom model", GET=v(SEE), PATCH=v(SHARE, 200, {"label": "New"}), DELETE=v(SHARE, 204)),
+    "api/tokens": at(GET=v(READ_OWN), POST=v(MANAGE, 201, {"name": "New"})),
+    "api/tokens/<id:id>": at("token", DELETE=v(MANAGE, 204)),
+    "api/attachments": at(GET=v(READ_OWN), POST=v(RUN, 415)),
+    "api/attachments/<id:id>": at("attachment", GET=v(READ_OWN), DELETE=v(RUN, 204)),
+    "api/attachments/<id:id>/content": at("attachment", GET=v(READ_OWN)),
+    "api/conversations": at(GET=v(READ_OWN), POST=v(RUN, 201)),
+    "api/conversations/<id:id>": at("conversation", GET=v(READ_OWN), PATCH=v(RUN, 200, {"title": "New"}), DELETE=v(RUN, 204)),
+    "api/conversations/<id:id>/messages": at("conversation", GET=v(READ_OWN), POST=v(RUN, 202, {"content": "Hello"})),
+    "api/runs/<id:id>": at("run", GET=v(READ_OWN)),
+    "api/runs/<id:id>/cancel": at("run", POST=v(RUN, 202)),
+    "api/runs/<id:id>/events": at("run", GET=v(READ_OWN)),
+    "api/tool-calls/<id:id>/approve": at("call", POST=v(RUN)),
+    "api/tool-calls/<id:id>/deny": at("call", POST=v(RUN)),
+    "api/tool-calls/<id:id>/resolve": at("call", POST=v(RUN, 409, {"outcome": "skip"})),
+    "api/user/services": at(GET=v(SEE), POST=v(MANAGE, 400)),
+    "api/user/services/<id:id>": at("service", GET=v(SEE), PATCH=v(MANAGE, 200, {"display_name": "New"}, SHARE), DELETE=v(MANAGE, 204, shared=SHARE)),
+    "api/user/services/<id:id>/test": at("service", POST=v(MANAGE)),
+    "api/user/services/<id:id>/tools": at("service", GET=v(SEE)),
+    "api/user/services/<id:id>/tools/<path:name>": at("tool", PATCH=v(MANAGE, 200, {"policy": "deny"}, SHARE)),
+    "api/user/services/<id:id>/tools/<path:name>/approve": at("tool", POST=v(MANAGE, 409, shared=SHARE)),
+    "api/user/services/<id:id>/grants": at("service", GET=v(READ_OWN)),
+    "api/user/services/<id:id>/grants/<id:grant>": at("grant", DELETE=v(RUN, 204)),
+}
+"""REST: anonymous is 401, a role or scope that may not is 403, an id that is not there for the caller is 404."""
+
+PAGES = {
+    "",
+    "c/<id:conversation_id>/",
+    "settings/services/",
+    "settings/providers/",
+}
+"""Shells whose data the browser reads from the API: for whoever is signed in; anyone else is sent to sign in."""
+
+ANYONE = {
+    "api/schema/": "",
+    "api/docs/": "",
+    "healthz": "",
+    "readyz": "",
+    "settings/": "",  # sends on to a page
+    "^accounts/password/reset/": "accounts/password/reset/",
+    "accounts/login/": "",
+    "accounts/logout/": "",
+    "accounts/inactive/": "",
+    "accounts/signup/": "",
+    "accounts/confirm-email/": "",
+    "accounts/password/reset/": "",
+    "accounts/login/code/confirm/": "",
+    "accounts/^confirm-email/(?P<key>[-:\\w]+)/$": "accounts/confirm-email/none/",
+    "accounts/password/reset/key/done/": "",
+    "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": "accounts/password/reset/key/1-none/",
+    "accounts/password/reset/done/": "",
+}
+"""The same for everybody, or a form that whoever is not signed in may send; an address to ask where the route is an expression."""
+
+SIGNED_IN = {
+    "accounts/reauthenticate/": "",
+    "accounts/email/": "",
+    "accounts/password/change/": "",
+    "accounts/password/set/": "",
+}
+"""A person's own account: anyone else is sent to sign in."""
+# fmt: on
+
+ADMIN = "admin/"
+"""Everything below is the operator's: staff alone, also where an organization's owner asks."""
+ADMIN_FOR_ANYONE = {"admin/login/", "admin/logout/"}

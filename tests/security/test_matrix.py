@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import connection, transaction
 
 from tests.security.routes import address, every_route
-from tests.security.stage import PRIVATE, Ids, Stage, Who, never, set_stage
+from tests.security.stage import PRIVATE, Ids, Stage, Who, never
 from tests.security.table import ADMIN, ADMIN_FOR_ANYONE, ANYONE, API, PAGES, ROLES, SIGNED_IN, Route, Verb
 
 if TYPE_CHECKING:
@@ -24,14 +24,6 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 PASSING = {"last_used_at", "models_asked_at"}
 NOT_COMPARED = {"AuditEvent", "AuditHead", "AuditSegment", "IdempotencyRecord"}
-
-
-@pytest.fixture(scope="module")
-def stage(django_db_setup: None, django_db_blocker: Any) -> Iterator[Stage]:
-    """Set once for all routes, in a transaction that is undone in the end."""
-    with django_db_blocker.unblock(), transaction.atomic():
-        yield set_stage()
-        transaction.set_rollback(True)
 
 
 # --- the table is whole

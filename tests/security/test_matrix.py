@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.db import connection, transaction
 
-from tests.security.routes import address, every_route
+from tests.security.routes import SAFE, address, ask, every_route
 from tests.security.stage import PRIVATE, Ids, Stage, Who, never
 from tests.security.table import ADMIN, ADMIN_FOR_ANYONE, ANYONE, API, PAGES, ROLES, SIGNED_IN, Route, Verb
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey"), pytest.mark.xdist_group("matrix")]
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
-SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 PASSING = {"last_used_at", "models_asked_at"}
 NOT_COMPARED = {"AuditEvent", "AuditHead", "AuditSegment", "IdempotencyRecord"}
 
@@ -90,19 +87,6 @@ def objects(stage: Stage, who: Who, thing: str, *, all: bool = True) -> Iterator
                 yield "colleague", stage.own[name][thing]
     for ids in stage.mixed(who, thing):
         yield "mixed", ids
-
-
-def ask(client: Client, method: str, url: str, body: Any = None) -> Any:
-    sent = {} if method in SAFE else {"data": json.dumps(body or {}), "content_type": "application/json"}
-    response = client.generic(method, url, **sent)
-    if response.streaming and "Content-Length" in response:  # a file; of a stream of events its beginning says enough
-        list(response.streaming_content) if method == "HEAD" else async_to_sync(_read)(response)
-    return response
-
-
-async def _read(response: Any) -> None:
-    async for _ in response.streaming_content:
-        pass
 
 
 def undone(client: Client, method: str, url: str, body: Any = None) -> Any:

@@ -53,7 +53,7 @@ class OneHopHandler(ASGIHandler):
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         await super().handle(scope, _Receive(receive, most=_most_bytes(scope)), send)
 
-    async def read_body(self, receive: _Receive) -> IO[bytes]:
+    async def read_body(self, receive: Any) -> IO[bytes]:
         """No further than the largest body that any view takes, or little of one whose sender does not even say who they are: what is
         longer would fill the disk before anyone is asked.
         """
@@ -111,7 +111,8 @@ class _Receive:
 
 
 def _most_bytes(scope: Any) -> int:
-    return settings.MAX_BODY_BYTES if _says_who(scope) else min(ANONYMOUS_BODY_BYTES, settings.MAX_BODY_BYTES)
+    most: int = settings.MAX_BODY_BYTES
+    return most if _says_who(scope) else min(ANONYMOUS_BODY_BYTES, most)
 
 
 def _says_who(scope: Any) -> bool:

@@ -44,10 +44,10 @@ class Standing:
     def _is_signed_in(self) -> bool:
         if self.token is not None:
             unexpired = Q(expiry=None) | Q(expiry__gt=timezone.now())
-            return ApiToken.objects.filter(unexpired, pk=self.token, user__is_active=True).exists()
+            return bool(ApiToken.objects.filter(unexpired, pk=self.token, user__is_active=True).exists())
         asked: Any = HttpRequest()
         asked.session = import_module(settings.SESSION_ENGINE).SessionStore(self.session)
-        return get_user(asked).pk == self.user  # also not after another sign-in, or a new password
+        return bool(get_user(asked).pk == self.user)  # also not after another sign-in, or a new password
 
     def _is_allowed(self) -> bool:
         return Membership.objects.filter(user=self.user, organization=self.organization, role__in=self.action.roles).exists()

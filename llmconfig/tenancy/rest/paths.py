@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from django.urls import register_converter
 from django.urls.converters import UUIDConverter
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class IdConverter(UUIDConverter):
-    regex: ClassVar[str] = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+    regex = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
     def to_url(self, value: UUID | str) -> str:
         return str(value).lower()

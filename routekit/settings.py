@@ -288,10 +288,13 @@ USE_TZ = True
 
 def _without_traceback(record: logging.LogRecord) -> bool:
     """A stranger's request is no fault of ours: one line says it."""
-    record.exc_info = None
+    record.exc_info = record.exc_text = None
     return True
 
 
+LOGGING_CONFIG = "routekit.scrubbing.logs.configure"
+DEFAULT_EXCEPTION_REPORTER = "routekit.scrubbing.reports.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "routekit.scrubbing.reports.ReporterFilter"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from llmconfig.llm.secret import MASK, Secret
+from llmconfig.llm import Masker, Secret, watch
+from llmconfig.llm.secret import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,6 +44,16 @@ class Endpoint:
     transport: Transport = "streamable-http"
     headers: Mapping[str, Secret] = field(default_factory=dict[str, Secret], hash=False)
 
+    _opened: tuple[Secret, ...] = field(init=False, repr=False, compare=False)
+    _masker: Masker = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        opened = tuple(map(Secret, self._credentials()))
+        for secret in opened:
+            watch(secret)  # the log does not tell them either, as long as this endpoint is in use
+        object.__setattr__(self, "_opened", opened)
+        object.__setattr__(self, "_masker", Masker(opened))
+
     @property
     def place(self) -> str:
         """The address as people may see it: no user, query or fragment, and no part of its path that may be a key."""
@@ -51,12 +61,8 @@ class Endpoint:
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{_masked_path(parts.path)}"
 
     def scrub(self, text: str) -> str:
-        """text with each credential of this endpoint masked, also where it was base64- or URL-encoded."""
-        for credential in self._credentials():
-            encoded = base64.b64encode(credential.encode()).decode()
-            for form in (credential, quote(credential, safe=""), encoded):
-                text = text.replace(form, MASK)
-        return text
+        """text with each credential of this endpoint masked, however it was encoded, and also where only its beginning stands."""
+        return self._masker.mask(text)
 
     def _credentials(self) -> Iterator[str]:
         parts = urlsplit(self.url)

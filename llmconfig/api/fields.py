@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from llmconfig.llm import Secret
+from llmconfig.llm import Secret, watch
 
 _LONGEST: Final = 20_000
 
@@ -30,7 +30,9 @@ class SecretField(serializers.Field[Secret, Any, Any, Any]):
             self.fail("invalid")
         if len(data) > _LONGEST:
             self.fail("max_length")
-        return Secret(data.strip())
+        given = Secret(data.strip())
+        watch(given)
+        return given
 
 
 class JSONObjectField(serializers.DictField):

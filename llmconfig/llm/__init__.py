@@ -31,6 +31,7 @@ from llmconfig.llm.events import (
     parse_arguments,
 )
 from llmconfig.llm.limits import Allowance, RateLimits
+from llmconfig.llm.masking import Masker, mask_open, watch
 from llmconfig.llm.messages import (
     EFFORTS,
     Effort,
@@ -72,6 +73,7 @@ __all__ = [
     "InvalidRequest",
     "JSONObject",
     "LimitsReported",
+    "Masker",
     "Media",
     "MediaKind",
     "Message",
@@ -106,5 +108,7 @@ __all__ = [
     "ToolResult",
     "Usage",
     "UsageReported",
+    "mask_open",
     "parse_arguments",
+    "watch",
 ]

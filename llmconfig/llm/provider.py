@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from llmconfig.llm.masking import watch
 from llmconfig.llm.secret import Secret
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ class Credentials:
     base_url: str
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        for secret in self.secrets.values():
+            watch(secret)
 
     @property
     def api_key(self) -> Secret:

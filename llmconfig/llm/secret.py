@@ -10,7 +10,7 @@ MASK: Final = "••••"
 class Secret:
     """Holds a credential. `reveal()` is the only way to its text; call it where the request is built, nowhere else."""
 
-    __slots__ = ("__text",)
+    __slots__ = ("__text", "__weakref__")
 
     def __init__(self, text: str) -> None:
         self.__text = text

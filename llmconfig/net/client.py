@@ -45,7 +45,12 @@ def build_client(
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """One per process: reading the trust store takes longer than a request."""
+    """One per process: reading the trust store takes longer than a request.
+
+    Whom to trust is the operator's to say, SSL_CERT_FILE and SSL_CERT_DIR included: that opens no way to anywhere.
+    SSLKEYLOGFILE would write down what decrypts every key that is sent.
+    """
     context = httpx2.create_ssl_context()
+    context.keylog_filename = None  # type: ignore[assignment]  # None is what it is without a file
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -47,15 +47,18 @@ def bracketed(host: str) -> str:
 
 def refusal(address: str | IPv4Address | IPv6Address, *, host: str, port: int, policy: EgressPolicy) -> str | None:
     """Why `address`, reached through `host:port` of a URL, must not be dialled; None where it may."""
+    # The address behind a name is not told: whoever types names would learn what an internal DNS answers.
+    literal = literal_address(host) is not None or not host
+    subject = f"{address} is" if literal else f"{bracketed(host)} leads to"
     match place_of(address):
         case Place.PUBLIC:
             return None
         case Place.METADATA:
-            return f"{address} is a cloud metadata or link-local address. routekit never connects to it."
+            return f"{subject} a cloud metadata or link-local address. routekit never connects to it."
         case Place.RESERVED:
-            return f"{address} is not an address of a server. routekit never connects to it."
+            return f"{subject} {'not ' if literal else 'what is not '}an address of a server. routekit never connects to it."
         case Place.PRIVATE:
-            return None if policy.lists(host, port) else _private(str(address), host, port)
+            return None if policy.lists(host, port) else _private(subject, host, port)
 
 
 def host_refusal(host: str, port: int, policy: EgressPolicy) -> str | None:
@@ -68,7 +71,7 @@ def host_refusal(host: str, port: int, policy: EgressPolicy) -> str | None:
         return refusal(address, host=host, port=port, policy=policy)
     name = bracketed(host)
     if (name == "localhost" or name.endswith(".localhost")) and not policy.lists(host, port):
-        return _private(name, host, port)
+        return _private(f"{name} is", host, port)
     return None
 
 
@@ -80,19 +83,22 @@ def check_url(url: str, policy: EgressPolicy) -> None:
     if "@" in parts.netloc:
         raise UrlForbidden("The URL must not contain a user name or password. Put the key in its own field.")
     host = parts.hostname
-    if not host or not _could_be_a_host(host, bracketed="[" in parts.netloc):
+    name = _looked_up(host, bracketed="[" in parts.netloc) if host else ""
+    if not name:
         raise UrlForbidden("The URL names no server. Write it like https://api.example.com/v1.")
-    reason = host_refusal(host, port_of(parts), policy)
+    reason = host_refusal(name, port_of(parts), policy)
     if reason is not None:
         raise UrlForbidden(reason)
 
 
-def _could_be_a_host(host: str, *, bracketed: bool) -> bool:
-    """Whether there could be such a name or address; clients fail on any other in their own ways."""
+def _looked_up(host: str, *, bracketed: bool) -> str:
+    """The name or address as the client will read it (an ideographic full stop is a dot there), or "" where there could be no such host;
+    clients fail on any other in their own ways.
+    """
     if bracketed:
-        return "%" not in host and literal_address(host) is not None
+        return host if "%" not in host and literal_address(host) is not None else ""
     name = host if host.isascii() else _ascii(host)
-    return len(name) <= MAX_NAME_LENGTH and _NAME.fullmatch(name) is not None
+    return name if len(name) <= MAX_NAME_LENGTH and _NAME.fullmatch(name) else ""
 
 
 def _ascii(host: str) -> str:
@@ -127,5 +133,5 @@ def _split(url: str) -> SplitResult:
         raise UrlForbidden("This is not a URL. Write it like https://api.example.com/v1.") from None
 
 
-def _private(address: str, host: str, port: int) -> str:
-    return f"{address} is a private address. An operator must add {bracketed(host)}:{port} to ROUTEKIT_PRIVATE_HOSTS first."
+def _private(subject: str, host: str, port: int) -> str:
+    return f"{subject} a private address. An operator must add {bracketed(host)}:{port} to ROUTEKIT_PRIVATE_HOSTS first."

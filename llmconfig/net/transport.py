@@ -52,9 +52,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        url = URL(str(request.url), encoded=True)
-        # The host that will be dialled, as aiohttp's own parser reads it: judging another parser's reading would be a hole.
-        host, port = url.raw_host or "", url.port or SCHEMES.get(url.scheme, 0)
+        url, host, port = _target_of(request)
         reason = host_refusal(host, port, self._policy)
         if reason is not None:
             raise AddressForbidden(reason)
@@ -114,6 +112,18 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
                 requote_redirect_url=False,
             )
         return self._session
+
+
+def _target_of(request: httpx2.Request) -> tuple[URL, str, int]:
+    """The URL, host and port that will be dialled, as aiohttp's own parser reads them: judging another parser's reading would be a hole."""
+    try:
+        url = URL(str(request.url), encoded=True)
+        host, port = url.raw_host, url.port
+    except ValueError:
+        raise httpx2.UnsupportedProtocol("the URL cannot be used") from None
+    if url.scheme not in SCHEMES or not host or not port:
+        raise httpx2.UnsupportedProtocol("the URL cannot be used")
+    return url, host, port
 
 
 class _Body(httpx2.AsyncByteStream):

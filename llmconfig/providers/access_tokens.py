@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from llmconfig.llm import AuthenticationFailed, Overloaded, ProviderUnavailable, RateLimited, Secret
+from llmconfig.llm import AuthenticationFailed, Overloaded, ProviderUnavailable, RateLimited, Secret, watch
 from llmconfig.net import UrlForbidden, check_url
 from llmconfig.providers.bodies import read_document
 from llmconfig.providers.failures import describe
@@ -74,7 +74,9 @@ class AccessTokens(ABC):
         token, lifetime = text_of(body.get("access_token")), _lifetime(body.get("expires_in"))
         if not _TOKEN.fullmatch(token) or lifetime is None:
             raise ProviderUnavailable(f"{self._host} answered, but not as {self.label} does.")
-        return Secret(token), asked + lifetime
+        fetched = Secret(token)
+        watch(fetched)
+        return fetched, asked + lifetime
 
     async def _answer(self, request: httpx2.Request) -> tuple[int, Any, dict[str, Any]]:
         try:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
-from llmconfig.llm import AuthenticationFailed, ProviderError, ProviderTimeout, ProviderUnavailable, StreamInterrupted
+from llmconfig.llm import AuthenticationFailed, Masker, ProviderError, ProviderTimeout, ProviderUnavailable, StreamInterrupted
+from llmconfig.llm.masking import SHORTEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llmconfig.llm import Secret
-
-_SHORTEST_TELLING_KEY: Final = 6
-"""Below this a key is a word that may stand in any sentence; replacing it would garble the message and hide nothing."""
 
 
 def describe(error: Exception, *, host: str, label: str, streaming: bool = False) -> ProviderError | None:
@@ -56,32 +51,29 @@ def key_problem(key: Secret, label: str) -> AuthenticationFailed | None:
 
 
 def without(secrets: Iterable[Secret], body: bytes) -> bytes:
-    """The body of a refusal with the secrets masked, raw, as JSON or a URL writes them and in base64: before it is judged by patterns,
-    which may take a part of one and leave the rest.
+    """The body of a refusal with the secrets masked, in whatever spelling, whole or begun: before it is judged by patterns, which may take
+    a part of one and leave the rest. Bytes that are no text stay as they are.
     """
-    for secret in secrets:
-        text = secret.reveal()
-        if len(text) >= _SHORTEST_TELLING_KEY:
-            for written in (text, json.dumps(text)[1:-1], quote(text, safe=""), base64.b64encode(text.encode()).decode()):
-                body = body.replace(written.encode(), str(secret).encode())
-    return body
+    masker = Masker(secrets)
+    text = body.decode("utf-8", "surrogateescape")
+    return masker.mask(text).encode("utf-8", "surrogateescape")
 
 
 def scrubbed(error: ProviderError, *secrets: Secret) -> ProviderError:
     """The same error with the secrets, should a provider have echoed any, masked."""
-    detail = error.detail
+    detail = Masker(secrets).mask(error.detail)
     for secret in secrets:
-        detail = _masked(detail, secret)
+        detail = _unbegun(detail, secret)
     return error if detail == error.detail else error.reworded(detail)
 
 
-def _masked(detail: str, secret: Secret) -> str:
+def _unbegun(detail: str, secret: Secret) -> str:
+    """Without the few first characters of the secret that are left where a long message was cut in the middle of it."""
     text = secret.reveal()
-    if len(text) < _SHORTEST_TELLING_KEY:
+    if len(text) < SHORTEST:
         return detail
-    detail = detail.replace(text, str(secret))
     begun = next((size for size in range(min(len(text) - 1, len(detail)), 3, -1) if detail.endswith(f"{text[:size]}…")), 0)
-    return f"{detail[: -begun - 1]}{secret}…" if begun else detail  # a long message was cut in the middle of the secret
+    return f"{detail[: -begun - 1]}{secret}…" if begun else detail
 
 
 def _caused_by(error: BaseException | None, wanted: tuple[type[Exception], ...]) -> Exception | None:

@@ -97,7 +97,7 @@ async def test_the_message_says_what_an_operator_must_list() -> None:
     async with stage.client() as client:
         with pytest.raises(AddressForbidden) as caught:
             await client.get("http://gpu-02:11434/v1/models")
-    assert str(caught.value) == "10.0.4.12 is a private address. An operator must add gpu-02:11434 to ROUTEKIT_PRIVATE_HOSTS first."
+    assert str(caught.value) == "gpu-02 leads to a private address. An operator must add gpu-02:11434 to ROUTEKIT_PRIVATE_HOSTS first."
 
 
 async def test_public_names_are_dialled_at_every_address() -> None:

@@ -121,7 +121,7 @@ def _target_of(request: httpx2.Request) -> tuple[URL, str, int]:
         host, port = url.raw_host, url.port
     except ValueError:
         raise httpx2.UnsupportedProtocol("the URL cannot be used") from None
-    if url.scheme not in SCHEMES or not host or not port:
+    if url.scheme not in SCHEMES or not host or not port or "@" in url.raw_authority:
         raise httpx2.UnsupportedProtocol("the URL cannot be used")
     return url, host, port
 

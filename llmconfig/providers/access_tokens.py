@@ -94,12 +94,12 @@ class AccessTokens(ABC):
     def _check_address(self) -> None:
         """https, or a host that the operator listed."""
         problem = ""
-        parts = urlsplit(self._url)
         try:
             check_url(self._url, self._egress)
         except UrlForbidden as error:
             problem = str(error)
         else:
+            parts = urlsplit(self._url)
             if parts.scheme != "https" and not self._egress.lists(parts.hostname or "", parts.port or 80):
                 problem = "It must begin with https://."
         if problem:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from llmconfig.net import build_client
+from llmconfig.net import build_client, transport
 from llmconfig.net.client import tls_context
 from llmconfig.net.transport import GuardedTransport
 
 if TYPE_CHECKING:
     import httpx2
+    import pytest
 
     from llmconfig.net import EgressPolicy
 
@@ -24,6 +25,9 @@ class FakeResolver(AbstractResolver):
     def __init__(self, **answers: Any) -> None:
         self.answers = {name.replace("_", "."): deque(rounds) for name, rounds in answers.items()}
         self.asked: list[str] = []
+
+    def always(self, name: str, addresses: list[str]) -> None:
+        self.answers[name] = deque([addresses])
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
         self.asked.append(host)
@@ -50,4 +54,29 @@ class Stage:
 
     def _record(self, info: Any) -> socket.socket:
         self.dialled.append(info[4][0])
+        raise ConnectionRefusedError(111, "Connection refused")
+
+
+class Seam:
+    """Every guarded client of the process on a stage: names answer as we say, sockets are opened to `reachable` ports of loopback alone.
+
+    dialled: all other addresses that a socket was about to be opened to.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, **answers: Any) -> None:
+        self.resolver = FakeResolver(**answers)
+        self.reachable: set[int] = set()
+        self.dialled: list[str] = []
+        patch.setattr(transport, "ThreadedResolver", lambda: self.resolver)
+        defaults = GuardedTransport.__init__.__kwdefaults__
+        assert defaults is not None
+        self._open = defaults["open_socket"]
+        patch.setitem(defaults, "open_socket", self._opened)
+
+    def _opened(self, info: Any) -> socket.socket:
+        host, port = info[4][:2]
+        if host == "127.0.0.1" and port in self.reachable:
+            opened: socket.socket = self._open(info)
+            return opened
+        self.dialled.append(f"{host}:{port}")
         raise ConnectionRefusedError(111, "Connection refused")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from llmconfig.llm import InvalidRequest, ProviderTimeout
+from llmconfig.net import EgressPolicy, UrlForbidden, check_url
 from llmconfig.wire.decoding import optional_object, text_of
 from llmconfig.wire.fault import clean
 from llmconfig.wire.gemini import sent_as
@@ -72,8 +73,7 @@ class GoogleFiles:
         response = await self.send(_START, headers, {"file": named})
         await response.aclose()
         address: str = response.headers.get("x-goog-upload-url", "")
-        own, given = urlsplit(self.base_url), urlsplit(address)
-        if given.scheme != "https" and (given.scheme, given.netloc) != (own.scheme, own.netloc):
+        if not address.startswith(f"{_origin(self.base_url)}/") and not _may_be_elsewhere(address):
             raise self.strange()
         return address
 
@@ -92,6 +92,20 @@ class GoogleFiles:
         if not uri:
             raise self.strange()
         return uri
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _may_be_elsewhere(address: str) -> bool:
+    """Encrypted, and nowhere private: what the operator listed is for who configures it, and not for who answers."""
+    try:
+        check_url(address, EgressPolicy())
+    except UrlForbidden:
+        return False
+    return address.startswith("https://")
 
 
 def _title(part: Media) -> str:

@@ -60,12 +60,13 @@ class Stage:
 class Seam:
     """Every guarded client of the process on a stage: names answer as we say, sockets are opened to `reachable` ports of loopback alone.
 
-    dialled: all other addresses that a socket was about to be opened to.
+    opened: those. dialled: all other addresses that a socket was about to be opened to.
     """
 
     def __init__(self, patch: pytest.MonkeyPatch, **answers: Any) -> None:
         self.resolver = FakeResolver(**answers)
         self.reachable: set[int] = set()
+        self.opened: list[tuple[str, int]] = []
         self.dialled: list[str] = []
         patch.setattr(transport, "ThreadedResolver", lambda: self.resolver)
         defaults = GuardedTransport.__init__.__kwdefaults__
@@ -76,6 +77,7 @@ class Seam:
     def _opened(self, info: Any) -> socket.socket:
         host, port = info[4][:2]
         if host == "127.0.0.1" and port in self.reachable:
+            self.opened.append((host, port))
             opened: socket.socket = self._open(info)
             return opened
         self.dialled.append(f"{host}:{port}")

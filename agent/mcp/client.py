@@ -127,7 +127,10 @@ class ServiceSession:
             page, strange = await connection.list_page(cursor)
             no_tools += strange
             for tool in page.tools:
-                definition, size = read_tool(tool)
+                if self.endpoint.scrub(tool.name) != tool.name:  # a name is an address: it cannot be masked
+                    no_tools.append(tool.name)
+                    continue
+                definition, size = read_tool(tool, self.endpoint.scrub)
                 room -= size
                 if room < 0 or len(found) >= self._limits.tools:
                     return self._listing(found, no_tools, is_cut=True)

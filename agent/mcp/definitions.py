@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mcp_types import Tool
 
@@ -57,12 +57,16 @@ def define(name: str, description: str, input_schema: JSONObject, annotations: M
     return ToolDefinition(name, description, input_schema, annotations, hashlib.sha256(pinned).hexdigest()), len(pinned)
 
 
-def read_tool(tool: Tool) -> tuple[ToolDefinition, int]:
-    """The definition in an SDK tool, and its size. A title counts as annotation, so that the hash pins it too."""
+def read_tool(tool: Tool, scrub: Callable[[str], str] = str) -> tuple[ToolDefinition, int]:
+    """The definition in an SDK tool, and its size. A title counts as annotation, so that the hash pins it too.
+
+    scrub: masks the service's credentials, should it repeat them: what it lists is shown to people and sent to models.
+    """
     hints = tool.annotations.model_dump(by_alias=True, exclude_none=True) if tool.annotations else {}
     if tool.title:
         hints["title"] = tool.title
-    return define(tool.name, storable(tool.description or ""), _storable_json(tool.input_schema), _storable_json(hints))
+    described = scrub(storable(tool.description or ""))
+    return define(tool.name, described, _storable_json(tool.input_schema, scrub), _storable_json(hints, scrub))
 
 
 def is_usable_name(name: str) -> bool:
@@ -75,15 +79,15 @@ def storable(text: str) -> str:
     return text.replace("\x00", "\ufffd")
 
 
-def _storable_json(value: Any) -> Any:
+def _storable_json(value: Any, scrub: Callable[[str], str]) -> Any:
     """JSON that any database takes: no NUL, and no number without an end, as Python reads `1e999`."""
     match value:
         case str():
-            return storable(value)
+            return scrub(storable(value))
         case dict():
-            return {storable(key): _storable_json(item) for key, item in value.items() if not _is_endless(item)}
+            return {scrub(storable(key)): _storable_json(item, scrub) for key, item in value.items() if not _is_endless(item)}
         case list():
-            return [_storable_json(item) for item in value if not _is_endless(item)]
+            return [_storable_json(item, scrub) for item in value if not _is_endless(item)]
         case _:
             return value
 

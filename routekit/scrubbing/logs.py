@@ -100,7 +100,8 @@ def _log_thread(fault: threading.ExceptHookArgs) -> None:
 
 def _log_unraisable(fault: Any) -> None:
     told = (fault.exc_type, fault.exc_value or fault.exc_type(), fault.exc_traceback)
-    logging.getLogger("unraisable").error("%s: %s", fault.err_msg or "Exception ignored in", type(fault.object).__name__, exc_info=told)
+    where = getattr(fault.object, "__qualname__", type(fault.object).__name__)
+    logging.getLogger("unraisable").error("%s: %s", fault.err_msg or "Exception ignored in", where, exc_info=told)
 
 
 def _watch_settings() -> None:

@@ -35,7 +35,7 @@ _RULES: Final[tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...]] = (
     (("bearer",), re.compile(r"(?i)\b(bearer\s+)(?=[^\s\"',;<>)\]}]*(?:\d|[^\s\"',;<>)\]}]{20}))[^\s\"',;<>)\]}]{6,}"), rf"\1{MASK}"),
     (("basic",), re.compile(r"(?i)\b(basic\s+)(?=[A-Za-z0-9+/_\-]*[0-9=])[A-Za-z0-9+/_\-]{8,}={0,2}"), rf"\1{MASK}"),
     (
-        ("sk-", "sk_", "pk_", "rk_", "gsk_", "xai-", "hf_", "nvapi-", "pplx-", "csk-", "r8_", "gh", "glpat-", "xox"),
+        ("sk-", "sk_", "pk_", "rk_", "gsk_", "xai-", "hf_", "nvapi-", "pplx-", "csk-", "r8_", "gh", "github_pat", "glpat-", "xox"),
         re.compile(
             r"(?<![A-Za-z0-9_\-])(?:sk|pk|rk|gsk|xai|hf|nvapi|pplx|csk|r8|gh[opsur]|github_pat|glpat|xox[abprs])[-_](?=[\w\-]*\d)[\w\-]{8,}"
         ),

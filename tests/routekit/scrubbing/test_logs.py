@@ -22,10 +22,10 @@ CANARY = "c4n4ry0123456789abcdef"
 
 
 @pytest.fixture
-def opened() -> Iterator[Secret]:
+def opened() -> Secret:
     secret = Secret(CANARY)
     watch(secret)
-    yield secret
+    return secret
 
 
 @pytest.fixture

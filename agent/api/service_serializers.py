@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from agent.api.serializers import ErrorOutput
 from agent.models import Service, ServiceTool
-from llmconfig.llm import Secret
+from llmconfig.llm import Secret, is_mask, watch
 from llmconfig.tenancy.rest.serializers import StrictSerializer
 
 
@@ -19,7 +19,10 @@ class SecretField(serializers.CharField):
         super().__init__(write_only=True, max_length=8192, style={"input_type": "password"}, **kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
-        return Secret(super().to_internal_value(data))
+        text: str = super().to_internal_value(data)
+        given = Secret("" if is_mask(text) else text)
+        watch(given)
+        return given
 
 
 class ServiceInput(StrictSerializer):

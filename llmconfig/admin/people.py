@@ -87,6 +87,7 @@ class OrganizationAdmin(Refusable, admin.ModelAdmin):  # type: ignore[type-arg] 
     form = OrganizationForm
     list_display = ["name", "slug", "created_at"]
     search_fields = ["name", "slug"]
+    ordering = ["name"]
     readonly_fields = ["id", "slug", "created_at"]
     inlines = [MembershipInline]
 

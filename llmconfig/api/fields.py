@@ -8,14 +8,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from llmconfig.llm import Secret, watch
+from llmconfig.llm import Secret, is_mask, watch
 
 _LONGEST: Final = 20_000
 
 
 @extend_schema_field(OpenApiTypes.STR)
 class SecretField(serializers.Field[Secret, Any, Any, Any]):
-    """Write-only text. Empty means "none given", so that a form with an untouched input keeps what is stored."""
+    """Write-only text. Empty, or the mask that was shown, means "none given": a form with an untouched input keeps what is stored."""
 
     default_error_messages = {
         "invalid": "Not a text.",
@@ -30,7 +30,7 @@ class SecretField(serializers.Field[Secret, Any, Any, Any]):
             self.fail("invalid")
         if len(data) > _LONGEST:
             self.fail("max_length")
-        given = Secret(data.strip())
+        given = Secret("" if is_mask(data.strip()) else data.strip())
         watch(given)
         return given
 

@@ -53,7 +53,7 @@ from llmconfig.llm.messages import (
 )
 from llmconfig.llm.prices import TokenPrices
 from llmconfig.llm.provider import Capabilities, CredentialField, Credentials, ModelInfo, Provider, Timeouts
-from llmconfig.llm.secret import Secret
+from llmconfig.llm.secret import Secret, is_mask
 from llmconfig.llm.usage import Usage
 
 __all__ = [
@@ -108,6 +108,7 @@ __all__ = [
     "ToolResult",
     "Usage",
     "UsageReported",
+    "is_mask",
     "mask_open",
     "parse_arguments",
     "watch",

@@ -7,6 +7,11 @@ from typing import Final, NoReturn
 MASK: Final = "••••"
 
 
+def is_mask(text: str) -> bool:
+    """Whether this is what people are shown in place of a secret, or what a form makes of one: sent back, it means what is stored."""
+    return text.startswith("…") or MASK in text or (bool(text) and set(text) <= set("*•.… "))
+
+
 class Secret:
     """Holds a credential. `reveal()` is the only way to its text; call it where the request is built, nowhere else."""
 

@@ -140,9 +140,8 @@ def watch(secret: Secret) -> None:
         return
     name = id(secret)
 
-    def forget(gone: weakref.ref[Secret]) -> None:
-        if _watched.get(name) is gone:
-            del _watched[name]
+    def forget(_: weakref.ref[Secret]) -> None:
+        _watched.pop(name, None)  # called before another object can have this id
         _changed()
 
     _watched[name] = weakref.ref(secret, forget)

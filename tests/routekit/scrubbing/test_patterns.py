@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import timeit
-
 import pytest
 
-from llmconfig.llm import Secret, watch
 from routekit.scrubbing import mask
 
 CANARY = "c4n4ry-0123456789abcdef"
@@ -80,21 +77,3 @@ def test_a_credential_known_by_its_shape_is_masked(said: str) -> None:
 @pytest.mark.parametrize("said", ORDINARY)
 def test_ids_hashes_and_words_stay(said: str) -> None:
     assert mask(said) == said
-
-
-def test_a_line_costs_little() -> None:
-    """Against what a line costs anyway: its formatting and the time in it. With fifty secrets open."""
-    secrets = [Secret(f"open-{number:03d}-0123456789abcdefghij") for number in range(50)]
-    for secret in secrets:
-        watch(secret)
-    line = "agent.worker: " + ORDINARY[0]
-    masking = min(timeit.repeat(lambda: mask(line), number=200, repeat=20))
-    logging = min(timeit.repeat(lambda: _formatted(line), number=200, repeat=20))
-    assert masking < 5 * logging
-
-
-def _formatted(line: str) -> str:
-    import logging
-
-    record = logging.LogRecord("agent.worker", logging.INFO, __file__, 1, line, (), None)
-    return logging.Formatter("{asctime} {levelname:<7} {name}: {message}", style="{").format(record)

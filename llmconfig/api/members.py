@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     ),
 )
 class Members(IdempotentCreateMixin, generics.ListAPIView[Any]):
+    read_action = Action.SEE
     write_action = Action.MANAGE_ORGANIZATION
     serializer_class = MemberSerializer
 

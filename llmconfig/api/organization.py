@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, status
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -24,6 +23,7 @@ from llmconfig.tenancy.caller import SESSION_ORGANIZATION, Action, Caller, calle
 from llmconfig.tenancy.errors import Conflict
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin, idempotency_parameter
 from llmconfig.tenancy.rest.pagination import NewestFirst
+from llmconfig.tenancy.rest.permissions import SignedIn
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 class OwnOrganization(APIView):
+    read_action = Action.SEE
     write_action = Action.MANAGE_ORGANIZATION
 
     @extend_schema(operation_id="organization_read", summary="Your organization and its policy", responses=OrganizationSerializer)
@@ -71,7 +72,7 @@ class OwnOrganization(APIView):
 class Organizations(IdempotentCreateMixin, generics.ListAPIView[Any]):
     """Open to whoever is signed in: a person without an organization may found one. With a token it is about the token's alone."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [SignedIn]
     serializer_class = OwnMembershipSerializer
     pagination_class = NewestFirst
 
@@ -105,7 +106,7 @@ class Organizations(IdempotentCreateMixin, generics.ListAPIView[Any]):
 
 
 class SwitchOrganization(APIView):
-    permission_classes = [IsAuthenticated]
+    permission_classes = [SignedIn]
 
     @extend_schema(
         operation_id="organization_switch",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.urls import path
 
 from llmconfig.api import audit, catalogue, configs, members, organization, tokens
-from llmconfig.api import catalogue, configs, tokens
 from llmconfig.tenancy.rest import paths  # noqa: F401  # <id:...>
 
 urlpatterns = [
@@ -15,20 +14,17 @@ urlpatterns = [
     path("user/llm-config/<id:id>/models/refresh", catalogue.ModelRefresh.as_view(), name="config-models-refresh"),
     path("providers", catalogue.ProviderList.as_view(), name="providers"),
     path("models", catalogue.ModelList.as_view(), name="models"),
-    path("models/<uuid:id>", catalogue.ModelDetail.as_view(), name="model"),
+    path("models/<id:id>", catalogue.ModelDetail.as_view(), name="model"),
     path("organization", organization.OwnOrganization.as_view(), name="organization-api"),
     path("organization/switch", organization.SwitchOrganization.as_view(), name="organization-switch-api"),
     path("organization/members", members.Members.as_view(), name="members"),
-    path("organization/members/<uuid:id>", members.OneMember.as_view(), name="member"),
+    path("organization/members/<id:id>", members.OneMember.as_view(), name="member"),
     path("organization/invitations", members.Invitations.as_view(), name="invitations"),
-    path("organization/invitations/<uuid:id>", members.OneInvitation.as_view(), name="invitation"),
-    path("organization/invitations/<uuid:id>/renew", members.RenewInvitation.as_view(), name="invitation-renew"),
+    path("organization/invitations/<id:id>", members.OneInvitation.as_view(), name="invitation"),
+    path("organization/invitations/<id:id>/renew", members.RenewInvitation.as_view(), name="invitation-renew"),
     path("organizations", organization.Organizations.as_view(), name="organizations"),
     path("tokens", tokens.TokenList.as_view(), name="tokens"),
-    path("tokens/<uuid:id>", tokens.TokenDetail.as_view(), name="token"),
+    path("tokens/<id:id>", tokens.TokenDetail.as_view(), name="token"),
     path("audit", audit.AuditTrail.as_view(), name="api-audit"),
     path("audit/verify", audit.AuditVerification.as_view(), name="api-audit-verify"),
-    path("models/<id:id>", catalogue.ModelDetail.as_view(), name="model"),
-    path("tokens", tokens.TokenList.as_view(), name="tokens"),
-    path("tokens/<id:id>", tokens.TokenDetail.as_view(), name="token"),
 ]

@@ -40,6 +40,13 @@ class Public(BasePermission):
         return True
 
 
+class SignedIn(BasePermission):
+    """Any person who is signed in, a member of an organization or of none: for what is about themselves, and said so on purpose."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(request.user and request.user.is_authenticated)
+
+
 def action_of(view: Any, method: str) -> Action | None:
     """What a method of a view, or of a view's class, does; None where the view does not say. OPTIONS is for who may read, or else write."""
     read: Action | None = getattr(view, "read_action", None)
@@ -52,7 +59,7 @@ def action_of(view: Any, method: str) -> Action | None:
 def undeclared(view: type[APIView]) -> list[str]:
     """Methods that a view has and says nothing about: they are refused to everyone, which a system check calls a mistake."""
     gates = {permission.__name__ for permission in view.permission_classes if isinstance(permission, type)}
-    if Public.__name__ in gates:
+    if gates & {Public.__name__, SignedIn.__name__}:
         return []
     methods = list(_methods(view))
     return [method for method in methods if action_of(view, method) is None] if IsMember.__name__ in gates else methods

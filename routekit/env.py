@@ -171,6 +171,10 @@ IDLE_TIMEOUT_S: Final = _env.float("ROUTEKIT_IDLE_TIMEOUT", default=60.0)
 RUN_TIMEOUT_S: Final = _env.float("ROUTEKIT_RUN_TIMEOUT", default=1800.0)
 TOOL_TIMEOUT_S: Final = _env.float("ROUTEKIT_TOOL_TIMEOUT", default=120.0)
 MODELS_REFRESH_S: Final = _env.float("ROUTEKIT_MODELS_REFRESH", default=86_400.0)
+KEY_GRACE_S: Final = _env.float("ROUTEKIT_KEY_GRACE", default=86_400.0)
+"""So long a replaced provider key is kept sealed, to be brought back; 0 keeps none."""
+KEY_CHECK_S: Final = _env.float("ROUTEKIT_KEY_CHECK", default=10.0)
+"""So long a new key may take to be checked before it replaces one that works."""
 WEB_THREADS: Final = _env.int("ROUTEKIT_WEB_THREADS", default=16)
 WORKER_SLOTS: Final = _env.int("ROUTEKIT_WORKER_SLOTS", default=256)
 LOG_LEVEL: Final = _log_level()

@@ -224,6 +224,8 @@ CONNECT_TIMEOUT_S = env.CONNECT_TIMEOUT_S
 FIRST_TOKEN_TIMEOUT_S = env.FIRST_TOKEN_TIMEOUT_S
 IDLE_TIMEOUT_S = env.IDLE_TIMEOUT_S
 MODELS_REFRESH_S = env.MODELS_REFRESH_S
+KEY_GRACE_S = env.KEY_GRACE_S
+KEY_CHECK_S = env.KEY_CHECK_S
 
 # --- Celery: a doorbell, the database is the truth
 
@@ -251,6 +253,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "agent.tasks.sweep_runs", "schedule": env.SWEEP_S, "options": {"expires": env.SWEEP_S}},
     "sweep-attachments": {"task": "agent.tasks.sweep_attachments", "schedule": 3600.0, "options": {"expires": 3600.0}},
+    "shred-retired-keys": {"task": "llmconfig.tasks.shred_retired_keys", "schedule": 300.0, "options": {"expires": 300.0}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(env.HOME / "run" / "beat-schedule")
 

@@ -37,6 +37,7 @@ from agent.services.connections import (
 from agent.services.demo import ensure_demo_service
 from agent.services.listing import ask_tools, record_listing, refresh_tools
 from agent.services.presentation import when
+from llmconfig.tenancy.audit import Actor
 from llmconfig.tenancy.caller import Action, Caller, caller_of
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin, idempotency_parameter
 from llmconfig.tenancy.rest.pagination import NewestFirst
@@ -116,7 +117,7 @@ class Services(IdempotentCreateMixin, APIView):
         body = ServiceInput(data=request.data)
         body.is_valid(raise_exception=True)
         self.draft = draft_service(caller=caller_of(request), **body.validated_data)
-        self.listing = ask_tools(self.draft)
+        self.listing = ask_tools(self.draft, actor=Actor.of(caller_of(request)))
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with transaction.atomic():
@@ -152,7 +153,8 @@ class TestService(APIView):
     @extend_schema(operation_id="services_test", request=None, responses=ServiceTestOutput)
     def post(self, request: Request, id: UUID) -> Response:
         refuse_fields(request.data)
-        return Response(refresh_tools(service=visible_services(caller_of(request)).get(id=id)))
+        caller = caller_of(request)
+        return Response(refresh_tools(service=visible_services(caller).get(id=id), actor=Actor.of(caller)))
 
 
 class Tools(APIView):

@@ -2,7 +2,15 @@
 
 from llmconfig.services.canary import kek_problem
 from llmconfig.services.catalogue import ModelRow, default_target, larger_models, model_of, models_for, resolve_target
-from llmconfig.services.clients import Deployment, build_provider, deployment_for_run, preload_provider
+from llmconfig.services.clients import (
+    UNREADABLE,
+    Deployment,
+    Revealed,
+    build_provider,
+    deployment_for_run,
+    preload_provider,
+    reveal_for_run,
+)
 from llmconfig.services.configs import (
     ConfigFields,
     check_new_config,
@@ -10,6 +18,7 @@ from llmconfig.services.configs import (
     configs_for,
     create_config,
     delete_config,
+    delete_config_as_operator,
     update_config,
     update_config_as_operator,
 )
@@ -32,15 +41,24 @@ from llmconfig.services.demo import ensure_demo_config
 from llmconfig.services.facts import ModelFacts, facts_of
 from llmconfig.services.fields import available_providers, effective_base_url, egress_policy, provider_of
 from llmconfig.services.places import waiting_place
-from llmconfig.services.pool import ClientPool, preload_providers
+from llmconfig.services.pool import ClientPool, preload_providers, stale_clients
 from llmconfig.services.pricing import Cost, price_attempt
+from llmconfig.services.readable import can_open, is_readable, open_keys
 from llmconfig.services.refresh import Refreshed, refresh_models
+from llmconfig.services.restoring import restore_key, shred_retired_keys
+from llmconfig.services.retired import retired_keys
+from llmconfig.services.rotation import change_config, change_config_as_operator
+from llmconfig.services.same_key import SameKey, same_key_as
 from llmconfig.services.schemas import provider_row
 from llmconfig.services.secrets import open_credentials
 from llmconfig.services.shared_keys import import_env_keys
+from llmconfig.services.standing import note_outcome
 from llmconfig.services.tokens import create_token, issue_token, revoke_token, tokens_for
+from llmconfig.services.uses import USES
 
 __all__ = [
+    "UNREADABLE",
+    "USES",
     "ClientPool",
     "ConfigFields",
     "ConnectionResult",
@@ -49,8 +67,13 @@ __all__ = [
     "ModelFacts",
     "ModelRow",
     "Refreshed",
+    "Revealed",
+    "SameKey",
     "available_providers",
     "build_provider",
+    "can_open",
+    "change_config",
+    "change_config_as_operator",
     "check_new_config",
     "config_for",
     "configs_for",
@@ -61,6 +84,7 @@ __all__ = [
     "custom_model_row",
     "default_target",
     "delete_config",
+    "delete_config_as_operator",
     "delete_custom_model",
     "deployment_for_run",
     "effective_base_url",
@@ -68,13 +92,16 @@ __all__ = [
     "ensure_demo_config",
     "facts_of",
     "import_env_keys",
+    "is_readable",
     "issue_token",
     "kek_problem",
     "larger_models",
     "model_of",
     "models_for",
+    "note_outcome",
     "note_result",
     "open_credentials",
+    "open_keys",
     "preload_provider",
     "preload_providers",
     "price_attempt",
@@ -83,7 +110,13 @@ __all__ = [
     "refresh_models",
     "require_working",
     "resolve_target",
+    "restore_key",
+    "retired_keys",
+    "reveal_for_run",
     "revoke_token",
+    "same_key_as",
+    "shred_retired_keys",
+    "stale_clients",
     "test_config",
     "test_new_configs",
     "test_unsaved_config",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from agent.api import attachments, conversations, runs, services
+from agent.api import attachments, conversations, dependents, runs, services
 
 urlpatterns = [
     path("attachments", attachments.Attachments.as_view()),
@@ -19,6 +19,7 @@ urlpatterns = [
     path("tool-calls/<uuid:id>/approve", runs.ApproveCall.as_view()),
     path("tool-calls/<uuid:id>/deny", runs.DenyCall.as_view()),
     path("tool-calls/<uuid:id>/resolve", runs.ResolveCall.as_view()),
+    path("user/llm-config/<uuid:id>/usage", dependents.ConfigUsage.as_view()),
     path("user/services", services.Services.as_view()),
     path("user/services/<uuid:id>", services.OneService.as_view()),
     path("user/services/<uuid:id>/test", services.TestService.as_view()),

@@ -145,11 +145,11 @@ def ready(config: UserLLMConfig, *, purpose: str, actor: Actor) -> tuple[type[Pr
         return ConnectionResult(0, error_kind="unreadable", error_detail=f"The key cannot be opened. {UNREADABLE}")
 
 
-def ask(provider: type[Provider], credentials: Credentials, *, work: Work, within: float = DEADLINE_S) -> ConnectionResult:
-    """Do `work` with a client of its own, within so many seconds. Raises `Unavailable` when too many wait already."""
+def ask(provider: type[Provider], credentials: Credentials, *, work: Work, within: float | None = None) -> ConnectionResult:
+    """Do `work` with a client of its own, within so many seconds, or those of a test. Raises `Unavailable` when too many wait already."""
     provider.preload()
     with waiting_place():
-        return _run(_answer(provider.slug, credentials, work, within))
+        return _run(_answer(provider.slug, credentials, work, DEADLINE_S if within is None else within))
 
 
 def ask_all(asked: Sequence[tuple[type[Provider], Credentials, Work]]) -> list[ConnectionResult]:
@@ -164,7 +164,7 @@ def checking(model: str) -> Work:
     return lambda client: client.check(model)
 
 
-async def _answer(slug: str, credentials: Credentials, work: Work, within: float = DEADLINE_S) -> ConnectionResult:
+async def _answer(slug: str, credentials: Credentials, work: Work, within: float) -> ConnectionResult:
     started = time.monotonic()
     try:
         models = await _done(slug, credentials, work, within)
@@ -189,7 +189,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _answers(asked: Sequence[tuple[type[Provider], Credentials, Work]]) -> list[ConnectionResult]:
-    each = (_answer(provider.slug, credentials, work) for provider, credentials, work in asked)
+    each = (_answer(provider.slug, credentials, work, DEADLINE_S) for provider, credentials, work in asked)
     answers = await asyncio.gather(*each, return_exceptions=True)
     return [_failed(answer) if isinstance(answer, BaseException) else answer for answer in answers]
 

@@ -23,9 +23,11 @@ URL = "/api/user/llm-config"
 CANARY = "sk-ant-canary-0123456789wxyz"
 BODY = {"provider_type": "anthropic", "api_key": CANARY, "model": "claude-sonnet-4-5"}
 FIELDS = {
-    "id", "name", "provider_type", "api_key_hint", "has_credentials", "base_url", "model", "options", "is_default", "is_enabled", "shared",
-    "priority", "weight", "status", "status_detail", "last_tested_at", "last_latency_ms", "created_at", "updated_at",
+    "id", "name", "provider_type", "api_key_hint", "api_key_fingerprint", "has_credentials", "base_url", "model", "options", "is_default", "is_enabled", "shared",
+    "priority", "weight", "status", "status_detail", "last_tested_at", "last_latency_ms", "last_used_at", "last_used_by", "uses", "retired_keys",
+    "created_at", "updated_at",
 }  # fmt: skip
+ALONE = FIELDS | {"same_key_as", "same_key_elsewhere"}
 
 
 def errors(answer: Any, status: int = 400) -> list[tuple[str, str | None]]:
@@ -43,12 +45,13 @@ def test_post_then_get(api: APIClient) -> None:
     created = api.post(URL, {**BODY, "name": "Mine", "options": {"thinking_budget": 1024}})
     assert created.status_code == 201
     config = created.json()
-    assert set(config) == FIELDS
+    assert set(config) == ALONE
     assert config["api_key_hint"] == "…wxyz"
     assert config["base_url"] == "https://api.anthropic.com"
     assert (config["status"], config["shared"], config["is_default"]) == ("untested", False, False)
     assert api.get(f"{URL}/{config['id']}").json() == config
-    assert api.get(URL).json() == {"next": None, "previous": None, "results": [config]}
+    listed = {name: value for name, value in config.items() if name in FIELDS}
+    assert api.get(URL).json() == {"next": None, "previous": None, "results": [listed]}
 
 
 def test_a_key_comes_back_nowhere(api: APIClient) -> None:
@@ -81,7 +84,7 @@ def test_lists_are_newest_first_and_paged(api: APIClient, django_assert_num_quer
         seen += [config["name"] for config in page["results"]]
         url = page["next"]
     assert seen == names[::-1]
-    with django_assert_num_queries(3):  # token, membership, configs
+    with django_assert_num_queries(5):  # token, membership, configs, their replaced keys, the data keys that open
         assert len(api.get(URL).json()["results"]) == 5
 
 

@@ -51,7 +51,7 @@ class Uses:
         written = 0
         try:
             for config, uses in due.items():
-                by = User.objects.filter(pk__in=[uses.by] if uses.by else []).values("pk")  # null for one who is gone by now
+                by = User.objects.filter(pk=uses.by).values("pk") if uses.by else None  # null too for one who is gone by now
                 UserLLMConfig.objects.filter(pk=config).update(uses=F("uses") + uses.count, last_used_at=uses.at, last_used_by=by)
                 written += 1
         except BaseException:

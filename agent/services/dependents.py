@@ -53,7 +53,7 @@ def dependents_of(*, caller: Caller, id: UUID) -> Dependents:
     attempts = Attempt.objects.filter(config=config, created_at__gte=since)
     runs = Run.objects.filter(config=config)
     recent = runs.filter(created_at__gte=since, user__isnull=False)
-    sums = list(attempts.values("currency").order_by("currency").annotate(cost=Sum("cost"), requests=Count("id"), unknown=_UNKNOWN))
+    sums = list(attempts.values("currency").order_by("currency").annotate(amount=Sum("cost"), requests=Count("id"), unknown=_UNKNOWN))
     return Dependents(
         conversations=pointing.count(),
         own=list(pointing.filter(owner=caller.user).order_by("-updated_at")[:_NAMED]),
@@ -61,7 +61,7 @@ def dependents_of(*, caller: Caller, id: UUID) -> Dependents:
         names=_names(recent) if allows(caller, Action.SEE_ALL_USAGE) else None,
         active_runs=runs.filter(status__in=Run.ACTIVE).count(),
         requests=sum(row["requests"] for row in sums),
-        costs={row["currency"]: row["cost"] for row in sums if row["cost"] is not None},
+        costs={row["currency"]: row["amount"] for row in sums if row["amount"] is not None},
         unknown_cost=sum(row["unknown"] for row in sums),
         last_used_at=Attempt.objects.filter(config=config).aggregate(last=Max("created_at"))["last"],
     )

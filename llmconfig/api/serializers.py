@@ -83,7 +83,7 @@ class ConfigSerializer(serializers.ModelSerializer[UserLLMConfig]):
     base_url = serializers.SerializerMethodField(help_text="The provider's own where none was set.")
     status = serializers.SerializerMethodField()
     status_detail = serializers.SerializerMethodField()
-    retired_keys = serializers.SerializerMethodField(help_text="Replaced keys that can still be brought back, newest first.")
+    retired_keys = serializers.SerializerMethodField(help_text="Replaced keys that you can still bring back, newest first.")
     last_used_by = serializers.SerializerMethodField(help_text="Of a shared one, for admins and owners.")
     shared = serializers.BooleanField(read_only=True)
     options = JSONObjectField(read_only=True)
@@ -138,6 +138,9 @@ class ConfigSerializer(serializers.ModelSerializer[UserLLMConfig]):
 
     @extend_schema_field(RetiredKeySerializer(many=True))
     def get_retired_keys(self, config: UserLLMConfig) -> Any:
+        caller: Caller | None = self.context.get("caller")
+        if caller is None or not allows(caller, Action.SHARE if config.shared else Action.MANAGE_OWN):
+            return []
         now = timezone.now()
         return RetiredKeySerializer([key for key in config.retired_keys.all() if key.shred_at > now], many=True).data
 

@@ -25,7 +25,7 @@ function rotateForm(config, rotate) {
   const anyway = button("Save all the same", { class: "small", hidden: true, on: { click: () => busy(anyway, () => send(true)) } });
   const problem = h("div", { role: "alert", class: "small", id: `${id}-problem` });
   const join = h("div", { class: "join row" }, h("label", { class: "sr", for: id }, "New API key"), input, submit);
-  const form = h("form", { class: "stack tight", "aria-label": `Rotate the key of ${config.name}` }, join, problem, anyway);
+  const form = h("form", { class: "stack tight", "aria-label": `Rotate the key of ${config.name}` }, join, problem, h("div", { class: "row" }, anyway));
   async function send(unchecked) {
     if (!input.value) return;
     const refusal = await rotate(config, input.value, unchecked);

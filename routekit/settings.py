@@ -198,6 +198,8 @@ SPECTACULAR_SETTINGS = {
         "PartTypeEnum": ["text", "image", "document", "audio", "video"],
         "MediaKindEnum": ["image", "document", "audio", "video"],
         "ProviderKindEnum": ["vendor", "gateway", "self_hosted"],
+        "ConfigStatusEnum": "llmconfig.models.ConfigStatus",
+        "RetiredKeyReasonEnum": "llmconfig.models.retired_key.RetiredKey.Reason",
     },
 }
 

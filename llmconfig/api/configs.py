@@ -10,15 +10,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from llmconfig import services
-from llmconfig.api.serializers import (
+from llmconfig.api.config_serializers import (
     ConfigChangeSerializer,
     ConfigSerializer,
-    ConnectionResultSerializer,
     NewConfigSerializer,
     OneConfigSerializer,
     RestoreKeySerializer,
     TestRequestSerializer,
 )
+from llmconfig.api.serializers import ConnectionResultSerializer
 from llmconfig.tenancy.audit import Actor
 from llmconfig.tenancy.caller import caller_of
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin, idempotency_parameter

@@ -134,9 +134,8 @@ function toggle(config) {
 }
 
 async function discard(config) {
-  const after = "Its key is destroyed. Conversations keep what was said; those that use it go on with your default model.";
-  const text = [await dependents(config), after].filter(Boolean).join(" ");
-  if (!(await confirmed({ title: `Delete ${config.name}?`, text, yes: "Delete provider" }))) return;
+  const text = "Its key is destroyed. Conversations keep what was said; those that use it go on with your default model.";
+  if (!(await confirmed({ title: `Delete ${config.name}?`, text, more: dependents(config), yes: "Delete provider" }))) return;
   try {
     await remove(`${PATH}/${config.id}`);
     form.forget(config.id);

@@ -1,4 +1,4 @@
-"""Celery's messages about models, the audit trail and what is kept too long; they carry ids and nothing else."""
+"""Celery's messages about models, keys, the audit trail and what is kept too long; they carry ids and nothing else."""
 
 from __future__ import annotations
 
@@ -53,3 +53,10 @@ def _write_last_heads(**_: Any) -> None:
             write_heads()
     except (DatabaseError, OSError) as error:
         logger.warning("The last heads of the audit chains could not be written: %s", error)
+
+
+@shared_task(name="llmconfig.tasks.shred_retired_keys", ignore_result=True)
+def shred_retired_keys() -> None:
+    from llmconfig.services.retired import shred_what_is_due  # noqa: PLC0415  # needs the app registry
+
+    shred_what_is_due()

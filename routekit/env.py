@@ -194,6 +194,10 @@ AUDIT_HEADS_S: Final = _env.float("ROUTEKIT_AUDIT_HEADS", default=300.0)
 AUDIT_HEADS_FILE: Final = _env.str("ROUTEKIT_AUDIT_HEADS_PATH", default=str(HOME / "audit-heads.jsonl"))
 AUDIT_ARCHIVE: Final = _env.str("ROUTEKIT_AUDIT_ARCHIVE", default="")
 """The folder that takes audit events which their retention removes; empty for none."""
+KEY_GRACE_S: Final = _env.float("ROUTEKIT_KEY_GRACE", default=86_400.0)
+"""So long a replaced provider key is kept sealed, to be brought back; 0 keeps none."""
+KEY_CHECK_S: Final = _env.float("ROUTEKIT_KEY_CHECK", default=10.0)
+"""So long a new key may take to be checked before it replaces one that works."""
 WEB_THREADS: Final = _env.int("ROUTEKIT_WEB_THREADS", default=16)
 WORKER_SLOTS: Final = _env.int("ROUTEKIT_WORKER_SLOTS", default=256)
 LOG_LEVEL: Final = _log_level()

@@ -212,6 +212,8 @@ SPECTACULAR_SETTINGS = {
         "ProviderKindEnum": ["vendor", "gateway", "self_hosted"],
         "RoleEnum": "llmconfig.tenancy.models.Role",
         "InvitationStatusEnum": ["pending", "accepted", "expired"],
+        "ConfigStatusEnum": "llmconfig.models.ConfigStatus",
+        "RetiredKeyReasonEnum": "llmconfig.models.retired_key.RetiredKey.Reason",
     },
 }
 
@@ -241,6 +243,8 @@ MODELS_REFRESH_S = env.MODELS_REFRESH_S
 AUDIT_HEADS_S = env.AUDIT_HEADS_S
 AUDIT_HEADS_FILE = env.AUDIT_HEADS_FILE
 AUDIT_ARCHIVE = env.AUDIT_ARCHIVE
+KEY_GRACE_S = env.KEY_GRACE_S
+KEY_CHECK_S = env.KEY_CHECK_S
 
 # --- Celery: a doorbell, the database is the truth
 
@@ -271,6 +275,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-idempotency": {"task": "llmconfig.tasks.sweep_idempotency", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "apply-retention": {"task": "agent.tasks.apply_retention", "schedule": 86_400.0, "options": {"expires": 86_400.0}},
     "audit-retention": {"task": "llmconfig.tasks.apply_audit_retention", "schedule": 86_400.0, "options": {"expires": 86_400.0}},
+    "shred-retired-keys": {"task": "llmconfig.tasks.shred_retired_keys", "schedule": 300.0, "options": {"expires": 300.0}},
 }
 if env.AUDIT_HEADS_S:
     CELERY_BEAT_SCHEDULE["audit-heads"] = {

@@ -35,6 +35,7 @@ from agent.services.connections import (
 from agent.services.demo import ensure_demo_service
 from agent.services.listing import ask_tools, refresh_tools
 from agent.services.presentation import when
+from llmconfig.tenancy.audit import Actor
 from llmconfig.tenancy.caller import Action, Caller, caller_of, may_change
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin, idempotency_parameter
 from llmconfig.tenancy.rest.pagination import NewestFirst
@@ -115,7 +116,7 @@ class Services(IdempotentCreateMixin, APIView):
         body = ServiceInput(data=request.data)
         body.is_valid(raise_exception=True)
         self.draft = draft_service(caller=caller_of(request), **body.validated_data)
-        self.listing = ask_tools(self.draft)
+        self.listing = ask_tools(self.draft, actor=Actor.of(caller_of(request)))
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         service = save_new(self.draft, caller=caller_of(request), listing=self.listing)

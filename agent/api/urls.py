@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from agent.api import attachments, conversations, runs, services
+from agent.api import attachments, conversations, dependents, runs, services
 from llmconfig.tenancy.rest import paths  # noqa: F401  # <id:...>
 
 urlpatterns = [
@@ -20,6 +20,7 @@ urlpatterns = [
     path("tool-calls/<id:id>/approve", runs.ApproveCall.as_view()),
     path("tool-calls/<id:id>/deny", runs.DenyCall.as_view()),
     path("tool-calls/<id:id>/resolve", runs.ResolveCall.as_view()),
+    path("user/llm-config/<id:id>/usage", dependents.ConfigUsage.as_view()),
     path("user/services", services.Services.as_view()),
     path("user/services/<id:id>", services.OneService.as_view()),
     path("user/services/<id:id>/test", services.TestService.as_view()),

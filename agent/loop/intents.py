@@ -18,6 +18,29 @@ class FenceLost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class RevealKey:
+    """This worker holds no client of the run's model yet: open what one takes, for this once, and audit that.
+
+    Answer: llmconfig's `Revealed`, or why there is none, `Unopened`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class RevealService:
+    """The same for a session with a service. Answer: agent.mcp's Endpoint with what opens it, or `Unopened`."""
+
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """Answer to RevealKey and RevealService: kind and detail go to the user."""
+
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class BeginAttempt:
     """The request is about to be sent. The row stands before the dispatch."""
 
@@ -156,5 +179,17 @@ class ReleaseRun:
 
 
 Intent: TypeAlias = (
-    BeginAttempt | EndAttempt | DispatchTools | BlockTool | NoteTools | FindLarger | EndTool | EndStep | WaitForPerson | EndRun | ReleaseRun
+    RevealKey
+    | RevealService
+    | BeginAttempt
+    | EndAttempt
+    | DispatchTools
+    | BlockTool
+    | NoteTools
+    | FindLarger
+    | EndTool
+    | EndStep
+    | WaitForPerson
+    | EndRun
+    | ReleaseRun
 )

@@ -19,7 +19,7 @@ class Deployment:
     """Config and model, as events name it.
 
     base_url: who an OpenAI-compatible server is, for its prices. priced_as: the vendor's name of the model, where it is another.
-    prices: an admin's, which outweigh the list; as they were when the run was claimed.
+    prices: an admin's, which outweigh the list; as they were when the run was claimed. secret_version: of the config's key then.
     """
 
     config: str
@@ -28,6 +28,7 @@ class Deployment:
     base_url: str = ""
     priced_as: str = ""
     prices: TokenPrices | None = None
+    secret_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Journal(Protocol):
 
 class OpenProvider(Protocol):
     async def __call__(self) -> Provider:
-        """The client of the run's deployment, from the worker's pool. Raises a ProviderError."""
+        """The client of the run's deployment, from the worker's pool. Raises a ProviderError, or AttemptFailed."""
         ...
 
 

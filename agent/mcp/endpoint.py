@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -36,13 +36,24 @@ def _masked_path(path: str) -> str:
 class Endpoint:
     """key: the pool's key, such as "user:service:version"; new credentials mean a new key.
 
-    url: never shown, since a service's key may be a part of its query.
+    url: never shown, since a service's key may be a part of its query. is_sealed: its headers are not opened yet.
     """
 
     key: str
     url: str = field(repr=False)
     transport: Transport = "streamable-http"
     headers: Mapping[str, Secret] = field(default_factory=dict[str, Secret], hash=False)
+    is_sealed: bool = False
+
+    def sealed(self) -> Endpoint:
+        """This endpoint without what opens it."""
+        return replace(self, headers={}, is_sealed=True)
+
+    def is_at(self, other: Endpoint) -> bool:
+        """Whether a session with `other` serves: a sealed endpoint is known by its key, which changes with its credentials."""
+        if not self.is_sealed:
+            return self == other
+        return (self.key, self.url, self.transport) == (other.key, other.url, other.transport)
 
     _opened: tuple[Secret, ...] = field(init=False, repr=False, compare=False)
     _masker: Masker = field(init=False, repr=False, compare=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -28,6 +29,8 @@ from agent.loop.intents import (
     Intent,
     NoteTools,
     ReleaseRun,
+    RevealKey,
+    RevealService,
     ToolSettled,
     WaitForPerson,
 )
@@ -36,9 +39,10 @@ from agent.services.claims import Claim, requeue_if_decided
 from agent.services.doorbell import nudge
 from agent.services.listing import block_tool, note_tools
 from agent.services.presentation import message_json, money, when
+from agent.services.revealing import reveal_key, reveal_service
 from agent.services.toolmedia import ReceivedResult, receive_result
 from agent.services.units import unit_of_work
-from llmconfig.services import larger_models, price_attempt
+from llmconfig.services import USES, larger_models, note_outcome, price_attempt
 from llmconfig.tenancy.caller import caller_for
 from llmconfig.tenancy.errors import Forbidden
 
@@ -102,10 +106,13 @@ def _begin_attempt(claim: Claim, intent: BeginAttempt, seq: int) -> None:
     else:
         step.attempts.filter(status=Attempt.Status.DISPATCHED).update(status=Attempt.Status.LOST)
     deployment = intent.deployment
+    config, user = Run.objects.values_list("config_id", "user_id").get(id=claim.run)  # null once they were deleted under the run
+    if config is not None:
+        transaction.on_commit(lambda: USES.note(config, user))
     Attempt.objects.create(
         id=intent.attempt,
         step=step,
-        config_id=Run.objects.values_list("config_id", flat=True).get(id=claim.run),  # null once it was deleted under its run
+        config_id=config,
         provider=deployment.provider,
         model=deployment.model,
         created_at=timezone.now(),
@@ -142,6 +149,13 @@ def _end_attempt(claim: Claim, intent: EndAttempt, seq: int) -> AttemptSettled:
         price_version=cost.version,
         rate_limits=intent.limits.as_dict() if intent.limits else None,
     )
+    if intent.status != "cancelled":
+        note_outcome(
+            config=UUID(deployment.config),
+            secret_version=deployment.secret_version,
+            error_kind=intent.error_kind,
+            detail=intent.error_detail,
+        )
     message = _store_answer(claim, intent, seq) if intent.message is not None else None
     expires_at = now + timedelta(seconds=settings.APPROVAL_TTL_S)
     if intent.calls:
@@ -287,6 +301,8 @@ def _release_run(claim: Claim, intent: ReleaseRun, seq: int) -> None:
 
 
 _COMMITS: dict[type[Any], Callable[[Claim, Any, int], Any]] = {
+    RevealKey: reveal_key,
+    RevealService: reveal_service,
     BeginAttempt: _begin_attempt,
     EndAttempt: _end_attempt,
     DispatchTools: _dispatch_tools,

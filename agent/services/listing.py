@@ -13,11 +13,11 @@ from django.utils import timezone
 from agent.mcp.definitions import ToolListing
 from agent.mcp.errors import ServiceError, ServiceTimeout, ServiceUnauthorized, ServiceUnreachable
 from agent.models import Service, ServiceTool
-from agent.services.endpoints import egress, endpoint_of
+from agent.services.endpoints import egress, open_endpoint
 from agent.services.pinned import accept_demo_tool, columns_of, meet
 from agent.services.recorded import note_blocked, note_service
 from llmconfig.services import waiting_place
-from llmconfig.tenancy.audit import Actor, Outcome
+from llmconfig.tenancy.audit import SYSTEM, Actor, Outcome
 from llmconfig.vault import Unreadable
 
 if TYPE_CHECKING:
@@ -42,10 +42,11 @@ class Listing:
 
 def refresh_tools(*, service: Service, caller: Caller | None = None) -> dict[str, Any]:
     """Connect, list the tools and pin them. {"ok", "latency_ms", "tools", "error": {"kind", "detail"} | None}. caller: who tests it."""
-    return record_listing(service=service, listing=ask_tools(service), caller=caller)
+    listing = ask_tools(service, actor=Actor.of(caller) if caller else SYSTEM)
+    return record_listing(service=service, listing=listing, caller=caller)
 
 
-def ask_tools(service: Service) -> Listing:
+def ask_tools(service: Service, *, actor: Actor = SYSTEM) -> Listing:
     """Connect and list. Network: never call it inside a transaction. Raises Unavailable when too many are asked at once."""
     from agent.mcp.pool import probe  # noqa: PLC0415  # the MCP SDK is slow to import
 
@@ -55,7 +56,7 @@ def ask_tools(service: Service) -> Listing:
     found, error = ToolListing(), None
     try:
         with waiting_place():
-            found = async_to_sync(probe)(endpoint_of(service), egress())
+            found = async_to_sync(probe)(open_endpoint(service, purpose="test", actor=actor), egress())
     except ServiceError as raised:
         error = raised
     except Unreadable:

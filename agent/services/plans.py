@@ -17,13 +17,13 @@ from agent.services.access import NO_PERSON, NO_TOKEN, REVOKED, revoked
 from agent.services.endpoints import endpoint_of
 from agent.services.media import RunMedia
 from agent.services.presentation import message_json
+from agent.services.revealing import CONFIG_GONE, may_use_config, unreadable_token
 from llmconfig.llm import FinishReason, Reasoning, Role, Tool, ToolResult
 from llmconfig.llm import Message as NeutralMessage
 from llmconfig.llm import ToolCall as NeutralCall
 from llmconfig.services import Deployment as ModelDeployment
-from llmconfig.services import deployment_for_run
+from llmconfig.services import can_open, deployment_for_run, open_keys
 from llmconfig.tenancy.errors import ServiceError
-from llmconfig.vault import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claimed run, ready for the loop. client opens the model; endpoints are the services by id."""
+    """A claimed run, ready for the loop, without a secret. client names the model; endpoints are the services by id."""
 
     plan: RunPlan
     client: ModelDeployment
@@ -111,7 +111,9 @@ def load_work(run_id: UUID, *, last_seq: int, media: RunMedia = NO_MEDIA) -> Wor
 
 def _deployment(run: Run, client: ModelDeployment) -> Deployment:
     facts = client.facts
-    return Deployment(str(run.config_id), client.provider, run.model, client.credentials.base_url, facts.underlying, facts.prices)
+    return Deployment(
+        str(run.config_id), client.provider, run.model, client.base_url, facts.underlying, facts.prices, client.secret_version
+    )
 
 
 def known_seq(run_id: UUID) -> int:
@@ -125,8 +127,8 @@ def _refusal(run: Run, step: Step | None, media: RunMedia) -> tuple[str, str] | 
         return "cancelled", ""
     if (why := revoked(Run.objects.filter(id=run.id)).get(run.id)) in (NO_PERSON, NO_TOKEN):
         return REVOKED, why
-    if run.config is None or run.config.organization_id != run.organization_id or run.config.owner_id not in (None, run.user_id):
-        return "config_gone", "The provider this conversation used is no longer there for you. Choose another model."
+    if not may_use_config(run):
+        return CONFIG_GONE
     last = step.attempts.order_by("-created_at").first() if step else None
     if last is not None and last.status in (Attempt.Status.FAILED, Attempt.Status.CANCELLED):
         return last.error_kind, last.error_detail
@@ -217,20 +219,20 @@ def _measured(run: Run, said_at: Sequence[datetime]) -> tuple[int, int] | None:
 
 
 def _services(run: Run, conversation: Conversation) -> tuple[Sequence[Service], Mapping[str, Endpoint], tuple[str, ...]]:
-    """The services of the conversation that its owner may use now, checked at every claim; those that open; what to tell of the rest."""
+    """The services of the conversation that its owner may use now, checked at every claim; where they are, still sealed; what to tell of
+    those whose token no key opens.
+    """
     visible = Service.objects.filter(organization=run.organization_id, is_enabled=True).order_by("created_at")
     chosen = conversation.services
-    services, endpoints, notices = [], {}, []
-    for service in visible.prefetch_related("tools"):
-        if service.owner_id not in (None, run.user_id) or (chosen is not None and str(service.id) not in chosen):
-            continue
-        try:
-            endpoints[str(service.id)] = endpoint_of(service)
-        except Unreadable:
-            notices.append(f"The token of {service.display_name} cannot be opened. Enter it again under Settings, Services.")
-        else:
-            services.append(service)
-    return services, endpoints, tuple(notices)
+    meant = [
+        service
+        for service in visible.prefetch_related("tools")
+        if service.owner_id in (None, run.user_id) and (chosen is None or str(service.id) in chosen)
+    ]
+    keys = open_keys(run.organization_id) if any(service.token for service in meant) else frozenset[str]()
+    services = [service for service in meant if can_open(service.token, keys)]
+    notices = tuple(unreadable_token(service) for service in meant if service not in services)
+    return services, {str(service.id): endpoint_of(service) for service in services}, notices
 
 
 def _tools(run: Run, services: Sequence[Service]) -> tuple[OfferedTool, ...]:

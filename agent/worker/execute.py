@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from agent.loop.intents import EndRun, FenceLost, Intent
+from agent.loop.attempt import AttemptFailed
+from agent.loop.intents import EndRun, FenceLost, Intent, RevealKey, Unopened
 from agent.loop.runner import Runner
 from agent.services.claims import Claim, claim_run
 from agent.services.journal import commit_intent
@@ -25,6 +26,9 @@ from llmconfig.services import preload_provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from llmconfig.llm import Provider
+    from llmconfig.services import ClientPool, Deployment, Revealed
 
 logger = logging.getLogger(__name__)
 INTERNAL = "Something went wrong inside routekit. The log of the worker has the details; try again."
@@ -148,15 +152,36 @@ def _open_log(runtime: Runtime, claim: Claim, work: Work | Refused, stored: int)
 
 async def _run(runtime: Runtime, running: Active, work: Work, journal: LoopJournal) -> None:
     caller = ServiceToolCaller(runtime.services, work.endpoints, journal, work.plan.tools)
-    runner = Runner(
-        work.plan,
-        journal=journal,
-        open_provider=lambda: runtime.clients.open(work.client),
-        tools=caller,
-        new_id=lambda: str(uuid4()),
-        stop=running.stop,
-    )
-    await runner.run()
+    client = _Client(runtime.clients, work.client, journal)
+    runner = Runner(work.plan, journal=journal, open_provider=client.open, tools=caller, new_id=lambda: str(uuid4()), stop=running.stop)
+    try:
+        await runner.run()
+    finally:
+        client.release()
+
+
+class _Client:
+    """The run's use of the worker's client for its deployment, which the task's thread opens a key for if there is none yet."""
+
+    __slots__ = ("_client", "_deployment", "_journal", "_pool")
+
+    def __init__(self, pool: ClientPool, deployment: Deployment, journal: LoopJournal) -> None:
+        self._pool, self._deployment, self._journal = pool, deployment, journal
+        self._client: Provider | None = None
+
+    async def open(self) -> Provider:
+        self._client = await self._pool.open(self._deployment, self._reveal)
+        return self._client
+
+    def release(self) -> None:
+        if self._client is not None:
+            self._pool.release(self._client)
+
+    async def _reveal(self) -> Revealed:
+        answer: Revealed | Unopened = await self._journal.commit(RevealKey())
+        if isinstance(answer, Unopened):
+            raise AttemptFailed(answer.kind, answer.detail)
+        return answer
 
 
 async def _refuse(journal: LoopJournal, refused: Refused) -> None:

@@ -17,6 +17,7 @@ from agent.mcp.pool import ServicePool
 from agent.services.claims import WORKER, Claim, heartbeat
 from agent.services.endpoints import egress
 from agent.stream import AWAY, Flusher, async_client, listen
+from agent.worker.house import House
 from llmconfig.services import ClientPool
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Runtime:
         self._thread = threading.Thread(target=self._run_loop, name="routekit-loop", daemon=True)
         self._heart = threading.Thread(target=self._beat, name="routekit-heartbeat", daemon=True)
         self._halt = threading.Event()
+        self._house = House(self)
         self._background: list[asyncio.Task[None]] = []
         self.redis: Redis
         self.flusher: Flusher
@@ -141,6 +143,7 @@ class Runtime:
                 claims = [running.claim for running in list(self.active.values())]
                 if claims:
                     self._beat_leases(claims)
+                self._house.keep()
 
     def _beat_leases(self, claims: list[Claim]) -> None:
         try:
@@ -162,6 +165,7 @@ class Runtime:
         self.loop.call_soon_threadsafe(self.loop.stop)
         for thread in (self._thread, self._heart):
             thread.join(timeout=_CLOSE_S)
+        self._house.leave()
         # The loop is left open for the process to end with: uvloop's close() can wait for ever for a connection that was being made.
 
     def _halt_all(self, reason: str) -> None:

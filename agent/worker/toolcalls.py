@@ -7,9 +7,9 @@ import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from agent.loop.intents import BlockTool, FenceLost, NoteTools
+from agent.loop.intents import BlockTool, FenceLost, NoteTools, RevealService, Unopened
 from agent.loop.tools import CHANGED
-from agent.mcp.errors import ServiceError
+from agent.mcp.errors import ServiceError, ServiceUnauthorized
 from llmconfig.llm import JSONObject, Text, ToolResult
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ServiceToolCaller:
     """
 
     def __init__(self, pool: ServicePool, endpoints: Mapping[str, Endpoint], journal: Journal, known: Iterable[OfferedTool] = ()) -> None:
-        self._pool, self._endpoints, self._journal = pool, endpoints, journal
+        self._pool, self._endpoints, self._journal = pool, dict(endpoints), journal
         self._known = {(tool.endpoint, tool.name) for tool in known}
         self._listed: dict[str, Mapping[str, ToolDefinition]] = {}
         self._listing = defaultdict[str, asyncio.Lock](asyncio.Lock)
@@ -56,7 +56,7 @@ class ServiceToolCaller:
 
     async def _call(self, tool: OfferedTool, arguments: JSONObject) -> ToolOutcome | None:
         """What the tool answered; None when it is not any more what was approved, and so is blocked."""
-        session = await self._pool.session(self._endpoints[tool.endpoint])
+        session = await self._session(tool.endpoint)
         found = (await self._tools(session, tool.endpoint)).get(tool.name)
         if found is not None and found.definition_hash != tool.definition_hash:
             reads = await self._journal.commit(BlockTool(tool.endpoint, found))
@@ -64,12 +64,24 @@ class ServiceToolCaller:
                 return None
         return await session.call(tool.name, arguments, timeout=tool.timeout_s)
 
-    async def _tools(self, session: ServiceSession, endpoint: str) -> Mapping[str, ToolDefinition]:
+    async def _session(self, service: str) -> ServiceSession:
+        async def reveal() -> Endpoint:
+            answer: Endpoint | Unopened = await self._journal.commit(RevealService(service))
+            if isinstance(answer, Unopened):
+                raise ServiceUnauthorized(answer.detail)
+            return answer
+
+        session = await self._pool.session(self._endpoints[service], reveal)
+        self._endpoints[service] = session.endpoint.sealed()  # under the key it has by now
+        return session
+
+    async def _tools(self, session: ServiceSession, service: str) -> Mapping[str, ToolDefinition]:
+        endpoint = session.endpoint.key  # another address or token is asked anew
         async with self._listing[endpoint]:  # parallel first calls ask once
             if endpoint not in self._listed:
                 found = await session.list_tools()
-                new = tuple(definition for definition in found if (endpoint, definition.name) not in self._known)
+                new = tuple(definition for definition in found if (service, definition.name) not in self._known)
                 if new:
-                    await self._journal.commit(NoteTools(endpoint, new))
+                    await self._journal.commit(NoteTools(service, new))
                 self._listed[endpoint] = {definition.name: definition for definition in found}
         return self._listed[endpoint]

@@ -1,4 +1,4 @@
-"""Shapes of configs, providers, models and tokens on the wire."""
+"""Shapes of providers, models, connection tests and tokens on the wire."""
 
 from __future__ import annotations
 
@@ -8,105 +8,14 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from llmconfig import services
-from llmconfig.api.fields import JSONObjectField, SecretField
-from llmconfig.models import ApiToken, ConfigStatus, UserLLMConfig
-from llmconfig.tenancy.caller import find_caller
+from llmconfig.api.fields import JSONObjectField
+from llmconfig.models import ApiToken
 from llmconfig.tenancy.models import Scope
 from llmconfig.tenancy.rest.serializers import StrictSerializer
 
 _INT32 = 2**31 - 1
 _PREFIX = 8
 """Characters of a token's 64 that are shown again: they tell it apart, and leave 224 bits to guess."""
-
-
-class _ConfigFieldsSerializer(StrictSerializer):
-    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
-    api_key = SecretField(help_text="Write only. Empty keeps what is stored.")
-    credentials = serializers.DictField(
-        child=SecretField(), required=False, write_only=True, help_text="Other fields that the provider marks writeOnly."
-    )
-    base_url = serializers.CharField(max_length=500, required=False, allow_blank=True)
-    model = serializers.CharField(max_length=200, required=False, allow_blank=True)
-    options = JSONObjectField(required=False)
-    is_default = serializers.BooleanField(required=False)
-    is_enabled = serializers.BooleanField(required=False)
-    shared = serializers.BooleanField(required=False)
-    priority = serializers.IntegerField(required=False, min_value=-_INT32, max_value=_INT32)
-    weight = serializers.IntegerField(required=False, min_value=0, max_value=_INT32)
-
-
-class NewConfigSerializer(_ConfigFieldsSerializer):
-    provider_type = serializers.CharField(max_length=40)
-
-
-class ConfigChangeSerializer(_ConfigFieldsSerializer):
-    provider_type = serializers.CharField(max_length=40, required=False, help_text="May only name what it is already.")
-
-
-class TestRequestSerializer(_ConfigFieldsSerializer):
-    """`{"id"}` alone, or the body of a config."""
-
-    __test__ = False  # not one of pytest's
-    id = serializers.UUIDField(required=False)
-    provider_type = serializers.CharField(max_length=40, required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "id" in attrs:
-            for name in attrs.keys() - {"id"}:
-                raise serializers.ValidationError({name: "A saved config is tested as it stands: send its id alone."})
-        elif "provider_type" not in attrs:
-            raise serializers.ValidationError({"provider_type": serializers.ErrorDetail("This field is required.", "required")})
-        return attrs
-
-
-class ConfigSerializer(serializers.ModelSerializer[UserLLMConfig]):
-    """What a person may see of a config: never its key, only the hint."""
-
-    base_url = serializers.SerializerMethodField(help_text="The provider's own where none was set.")
-    status = serializers.ChoiceField(choices=ConfigStatus.choices, source="shown_status", read_only=True)
-    shared = serializers.BooleanField(read_only=True)
-    options = JSONObjectField(read_only=True)
-    has_credentials = serializers.SerializerMethodField(help_text="Whether secrets besides the API key are stored.")
-    not_allowed = serializers.SerializerMethodField(help_text="Why the organization's policy does not let you use it; null where it does.")
-
-    class Meta:
-        model = UserLLMConfig
-        fields = [
-            "id",
-            "name",
-            "provider_type",
-            "api_key_hint",
-            "has_credentials",
-            "base_url",
-            "model",
-            "options",
-            "is_default",
-            "is_enabled",
-            "shared",
-            "priority",
-            "weight",
-            "status",
-            "status_detail",
-            "not_allowed",
-            "last_tested_at",
-            "last_latency_ms",
-            "created_at",
-            "updated_at",
-        ]
-        read_only_fields = fields
-
-    def get_not_allowed(self, config: UserLLMConfig) -> str | None:
-        request = self.context.get("request")
-        caller = find_caller(request) if request is not None else None
-        refused = services.refusal_for(caller, config, config.model) if caller else services.refusal_of(config, config.model)
-        return refused.words if refused else None
-
-    def get_has_credentials(self, config: UserLLMConfig) -> bool:
-        return bool(config.credentials)
-
-    def get_base_url(self, config: UserLLMConfig) -> str:
-        return services.effective_base_url(config)
 
 
 class ListedModelSerializer(serializers.Serializer[Any]):

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("llmconfig", "0006_policy_and_invitations"),
+        ("llmconfig", "0007_rotation_of_keys"),
     ]
 
     operations = [

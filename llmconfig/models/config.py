@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from django.conf import settings
 from django.db import models
 
 from llmconfig.tenancy.base import OwnedModel
@@ -24,9 +25,11 @@ class ConfigStatus(models.TextChoices):
 
 
 class UserLLMConfig(OwnedModel):
-    """api_key_hint: `…wxyz`. api_key_fingerprint: equal for equal keys of one organization. secret_version counts the keys it has had.
+    """api_key_hint: `…wxyz`. api_key_fingerprint: equal for equal keys of one organization, nothing of a key that has no hint.
 
-    models_asked_at: when a worker was last asked to fetch its list of models.
+    secret_version rises with each key it has had and each change of its owner: a client of another version is not its any more.
+    models_asked_at: when a worker was last asked to fetch its list of models. uses counts the requests of runs, and last_used_at and
+    last_used_by tell of the newest; a worker notes them once a minute at most, so that one which is killed takes a minute of them along.
     """
 
     SECRET_FIELDS: ClassVar = ("api_key", "credentials")
@@ -50,6 +53,11 @@ class UserLLMConfig(OwnedModel):
     last_latency_ms = models.PositiveIntegerField(null=True, blank=True)
     secret_version = models.PositiveIntegerField(default=0, editable=False)
     models_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    uses = models.PositiveBigIntegerField(default=0, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
 
     class Meta:
         verbose_name = "provider config"

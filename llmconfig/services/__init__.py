@@ -3,7 +3,15 @@
 from llmconfig.services.audit import audit_events_for, export_audit, last_verification, verify_audit
 from llmconfig.services.canary import kek_problem
 from llmconfig.services.catalogue import ModelRow, default_target, larger_models, model_of, models_for, resolve_target
-from llmconfig.services.clients import Deployment, build_provider, deployment_for_run, preload_provider
+from llmconfig.services.clients import (
+    UNREADABLE,
+    Deployment,
+    Revealed,
+    build_provider,
+    deployment_for_run,
+    preload_provider,
+    reveal_for_run,
+)
 from llmconfig.services.configs import (
     ConfigFields,
     check_new_config,
@@ -11,6 +19,7 @@ from llmconfig.services.configs import (
     configs_for,
     create_config,
     delete_config,
+    delete_config_as_operator,
     update_config,
     update_config_as_operator,
 )
@@ -68,15 +77,24 @@ from llmconfig.services.organizations import (
 )
 from llmconfig.services.places import waiting_place
 from llmconfig.services.policy import Refusal, refusal_for, refusal_of
-from llmconfig.services.pool import ClientPool, preload_providers
+from llmconfig.services.pool import ClientPool, preload_providers, stale_clients
 from llmconfig.services.pricing import Cost, price_attempt
+from llmconfig.services.readable import can_open, is_readable, open_keys
 from llmconfig.services.refresh import Refreshed, refresh_models
+from llmconfig.services.restoring import restore_key, shred_retired_keys
+from llmconfig.services.retired import retired_keys
+from llmconfig.services.rotation import change_config, change_config_as_operator
+from llmconfig.services.same_key import SameKey, same_key_as
 from llmconfig.services.schemas import provider_row
 from llmconfig.services.secrets import open_credentials
 from llmconfig.services.shared_keys import import_env_keys
+from llmconfig.services.standing import note_outcome
 from llmconfig.services.tokens import create_token, issue_token, revoke_as, revoke_token, tokens_for
+from llmconfig.services.uses import USES
 
 __all__ = [
+    "UNREADABLE",
+    "USES",
     "ClientPool",
     "ConfigFields",
     "ConnectionResult",
@@ -87,11 +105,16 @@ __all__ = [
     "OrganizationFields",
     "Refreshed",
     "Refusal",
+    "Revealed",
+    "SameKey",
     "add_member_as_operator",
     "audit_events_for",
     "available_providers",
     "build_provider",
     "can_mail",
+    "can_open",
+    "change_config",
+    "change_config_as_operator",
     "change_role",
     "change_role_as_operator",
     "check_new_config",
@@ -106,6 +129,7 @@ __all__ = [
     "custom_model_row",
     "default_target",
     "delete_config",
+    "delete_config_as_operator",
     "delete_custom_model",
     "delete_organization",
     "delete_organization_as_operator",
@@ -123,6 +147,7 @@ __all__ = [
     "invitation_path",
     "invitations_for",
     "invite_member",
+    "is_readable",
     "issue_token",
     "kek_problem",
     "larger_models",
@@ -133,8 +158,10 @@ __all__ = [
     "memberships_for",
     "model_of",
     "models_for",
+    "note_outcome",
     "note_result",
     "open_credentials",
+    "open_keys",
     "organization_counts",
     "preload_provider",
     "preload_providers",
@@ -149,9 +176,15 @@ __all__ = [
     "renew_invitation",
     "require_working",
     "resolve_target",
+    "restore_key",
+    "retired_keys",
+    "reveal_for_run",
     "revoke_as",
     "revoke_invitation",
     "revoke_token",
+    "same_key_as",
+    "shred_retired_keys",
+    "stale_clients",
     "status_of",
     "test_config",
     "test_new_configs",

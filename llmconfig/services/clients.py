@@ -1,9 +1,9 @@
-"""From a config to a client: what a run takes along to another thread, and the factory that builds providers from it."""
+"""From a config to a client: what a run takes along to another thread, what opens it, and the factory that builds providers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.conf import settings
 from django.utils import timezone
@@ -13,7 +13,9 @@ from llmconfig.models import ConfigStatus, UserLLMConfig
 from llmconfig.services import policy
 from llmconfig.services.facts import ModelFacts, facts_of
 from llmconfig.services.fields import connection_fields, egress_policy, provider_of
-from llmconfig.services.secrets import lacks, open_credentials
+from llmconfig.services.readable import is_readable
+from llmconfig.services.reveal import reveal
+from llmconfig.services.secrets import credentials_from, lacks
 from llmconfig.tenancy.errors import Conflict, Invalid
 from llmconfig.vault import Unreadable
 
@@ -22,31 +24,64 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from llmconfig.llm import Credentials, Provider
+    from llmconfig.tenancy.audit import Actor
+
+
+ClientKey: TypeAlias = "tuple[UUID, int, str, str]"
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """Config and model as plain values, credentials opened; holds no ORM object. options: for `ModelRequest.options`."""
+    """Config and model as plain values, without a secret; holds no ORM object. options: for `ModelRequest.options`.
+
+    settings: all that a client is built with besides its base URL and secrets.
+    """
 
     config: UUID
     secret_version: int
     provider: str
     model: str
-    credentials: Credentials
+    base_url: str
+    settings: Mapping[str, Any]
     options: Mapping[str, Any]
     facts: ModelFacts
 
     @property
-    def client_key(self) -> tuple[str, int, str, str]:
+    def client_key(self) -> ClientKey:
         """Two deployments with equal keys may use one client."""
-        return str(self.config), self.secret_version, self.credentials.base_url, repr(sorted(self.credentials.options.items()))
+        return self.config, self.secret_version, self.base_url, repr(sorted(self.settings.items()))
+
+
+@dataclass(frozen=True)
+class Revealed:
+    """A deployment as it is now, with what opens it: for the one client that is built at once."""
+
+    deployment: Deployment
+    credentials: Credentials
 
 
 def deployment_for_run(config: UserLLMConfig, model: str) -> Deployment:
-    """Opens the credentials; the caller has checked that the run's owner may use the config.
+    """Opens nothing; the caller has checked that the run's owner may use the config.
 
     Raises `Conflict` with a code: `config_disabled`, `policy_forbidden`, `missing_key`, `unreadable`.
     """
+    provider = _usable(config, model)
+    if not is_readable(config):
+        raise _unreadable(config)
+    return _deployment(config, model, provider)
+
+
+def reveal_for_run(config: UserLLMConfig, model: str, *, actor: Actor, **details: Any) -> Revealed:
+    """For a worker that holds no client of this config yet. Audited. Raises as `deployment_for_run`."""
+    provider = _usable(config, model)
+    try:
+        credentials = reveal(config, purpose="run", actor=actor, **details)
+    except Unreadable:
+        raise _unreadable(config) from None
+    return Revealed(_deployment(config, model, provider), credentials)
+
+
+def _usable(config: UserLLMConfig, model: str) -> type[Provider]:
     if not config.is_enabled:
         raise Conflict(f"The config “{config.name}” is disabled. Enable it or choose another model.", code="config_disabled")
     try:
@@ -56,13 +91,19 @@ def deployment_for_run(config: UserLLMConfig, model: str) -> Deployment:
     policy.check_use(config, model)
     if config.status == ConfigStatus.MISSING_KEY or lacks(config, provider):
         raise Conflict(f"The config “{config.name}” has no key. Enter one under Settings, Providers.", code="missing_key")
+    return provider
+
+
+def _deployment(config: UserLLMConfig, model: str, provider: type[Provider]) -> Deployment:
     connection = {field.name for field in connection_fields(provider)}
+    plain = credentials_from(provider, base_url=config.base_url, secrets={}, options=config.options)
     return Deployment(
         config=config.pk,
         secret_version=config.secret_version,
         provider=provider.slug,
         model=model,
-        credentials=_opened(config),
+        base_url=plain.base_url,
+        settings=plain.options,
         options={name: value for name, value in config.options.items() if name not in connection},
         facts=facts_of(config, model, at=timezone.now()),
     )
@@ -81,12 +122,9 @@ def build_provider(slug: str, credentials: Credentials) -> Provider:
     return built
 
 
-def _opened(config: UserLLMConfig) -> Credentials:
-    try:
-        return open_credentials(config)
-    except Unreadable:
-        UserLLMConfig.objects.filter(pk=config.pk).update(status=ConfigStatus.UNREADABLE, status_detail=UNREADABLE)
-        raise Conflict(f"The key of “{config.name}” cannot be opened. {UNREADABLE}", code="unreadable") from None
+def _unreadable(config: UserLLMConfig) -> Conflict:
+    UserLLMConfig.objects.filter(pk=config.pk).update(status=ConfigStatus.UNREADABLE, status_detail=UNREADABLE)
+    return Conflict(f"The key of “{config.name}” cannot be opened. {UNREADABLE}", code="unreadable")
 
 
 UNREADABLE = "It was sealed under another KEK. Restore that KEK, or enter the key again."

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from llmconfig.models import ConfigStatus, UserLLMConfig
+from llmconfig.models import ConfigStatus, RetiredKey, UserLLMConfig
 from llmconfig.services import policy
+from llmconfig.services.changes import ConfigState, Rotation, record_change, record_creation, state_of
 from llmconfig.services.demo import DEMO_SLUG, ensure_demo_config
 from llmconfig.services.fields import (
     check_base_url,
@@ -20,7 +22,9 @@ from llmconfig.services.fields import (
     provider_of,
     require_options,
 )
+from llmconfig.services.retired import retired_copy, shred
 from llmconfig.services.secrets import clear_secrets, lacks, move_secrets, put_secrets
+from llmconfig.tenancy.audit import Actor, record
 from llmconfig.tenancy.caller import Caller, require_change
 from llmconfig.tenancy.errors import Conflict, Invalid
 
@@ -68,8 +72,8 @@ def config_for(caller: Caller, id: UUID) -> UserLLMConfig:
     return UserLLMConfig.objects.for_caller(caller).get(pk=id)
 
 
-def create_config(*, caller: Caller, **fields: Unpack[ConfigFields]) -> UserLLMConfig:
-    """A new config, `untested`. Raises `Invalid`, `Forbidden`, `Conflict`."""
+def create_config(*, caller: Caller, actor: Actor | None = None, **fields: Unpack[ConfigFields]) -> UserLLMConfig:
+    """A new config, `untested`. actor: who did it, where that is not the caller. Raises `Invalid`, `Forbidden`, `Conflict`."""
     provider = check_new_config(caller=caller, **fields)
     shared = fields.get("shared", False)
     config = UserLLMConfig(
@@ -80,21 +84,22 @@ def create_config(*, caller: Caller, **fields: Unpack[ConfigFields]) -> UserLLMC
         **{name: fields[name] for name in _PLAIN if name in fields},  # type: ignore[literal-required]
     )
     config.name = config.name or provider.label
-    put_secrets(config, api_key=fields.get("api_key"), credentials=_given(fields))
+    put_secrets(config, api_key=fields.get("api_key"), credentials=given_credentials(fields))
     if config.api_key or config.credentials:
         config.secret_version = 1
     with transaction.atomic():
         _save(config, fields.get("is_default"))
+        record_creation(config, actor=actor or Actor.of(caller))
     return config
 
 
 def check_new_config(*, caller: Caller, **fields: Unpack[ConfigFields]) -> type[Provider]:
     """Everything that `create_config` refuses, without making anything."""
-    _require(caller, shared=fields.get("shared", False))
+    require(caller, shared=fields.get("shared", False))
     provider = provider_of(fields.get("provider_type", ""))
     if provider.is_demo:
         raise Invalid("The demo provider is built in and needs no config.", code="built_in", attr="provider_type")
-    options, credentials, api_key = fields.get("options", {}), _given(fields), fields.get("api_key")
+    options, credentials, api_key = fields.get("options", {}), given_credentials(fields), fields.get("api_key")
     check_base_url(provider, fields.get("base_url", ""))
     check_secrets(provider, api_key, credentials)
     check_options(provider, options)
@@ -105,83 +110,144 @@ def check_new_config(*, caller: Caller, **fields: Unpack[ConfigFields]) -> type[
     return provider
 
 
-@transaction.atomic
-def update_config(*, caller: Caller, id: UUID, **fields: Unpack[ConfigFields]) -> UserLLMConfig:
-    """Change what is named. A new key rotates: runs in flight finish on the one they opened.
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What came of asking the vendor about a new key, for the audit trail, and what was asked about."""
+
+    outcome: str
+    about: ConfigState
+
+
+def update_config(*, caller: Caller, id: UUID, check: Check | None = None, **fields: Unpack[ConfigFields]) -> UserLLMConfig:
+    """Change what is named, without asking anybody: `change_config` is the way in. A new key rotates: runs in flight finish on the old one,
+    which is kept for the grace.
 
     Another origin of `base_url` without a new key clears the key. Raises `Invalid`, `Forbidden`, `Conflict`, `DoesNotExist`.
     """
-    config = UserLLMConfig.objects.for_caller(caller).select_for_update(of=("self",)).get(pk=id)
-    _require(caller, shared=config.shared or fields.get("shared", False))
-    provider = provider_of(config.provider_type)
-    _check_change(config, provider, fields)
-    policy.check_change(caller, config, provider, fields)
-    return _change(config, fields, owner_if_own=caller.user.pk)
+    with transaction.atomic():
+        config = locked_config(caller, id)
+        check_allowed_change(caller, config, fields)
+        return _change(config, fields, owner_if_own=caller.user.pk, actor=Actor.of(caller), check=check)
 
 
-@transaction.atomic
-def update_config_as_operator(*, id: UUID, **fields: Unpack[ConfigFields]) -> UserLLMConfig:
+def update_config_as_operator(*, actor: Actor, id: UUID, check: Check | None = None, **fields: Unpack[ConfigFields]) -> UserLLMConfig:
     """The admin's change to anybody's config; `shared` is its owner's to decide. Raises `Invalid`, `Conflict`, `DoesNotExist`."""
-    config = UserLLMConfig.objects.select_for_update(of=("self",)).get(pk=id)
-    _check_change(config, provider_of(config.provider_type), fields)
-    return _change(config, fields, owner_if_own=config.owner_id)
+    with transaction.atomic():
+        config = UserLLMConfig.objects.select_for_update(of=("self",)).get(pk=id)
+        check_change(config, provider_of(config.provider_type), fields)
+        return _change(config, fields, owner_if_own=config.owner_id, actor=actor, check=check)
 
 
-def _change(config: UserLLMConfig, fields: ConfigFields, *, owner_if_own: Any) -> UserLLMConfig:
+def check_allowed_change(caller: Caller, config: UserLLMConfig, fields: ConfigFields) -> None:
+    """Everything that a person's change is refused for before anything is asked or made. Raises `Invalid`, `Forbidden`, `Conflict`."""
+    require(caller, shared=config.shared or fields.get("shared", False))
     provider = provider_of(config.provider_type)
-    api_key, credentials = fields.get("api_key"), _given(fields)
-    before = [getattr(config, name) for name in _WHAT_A_TEST_SAW]
-    moved = _moves(config, provider, fields)
-    lost = moved and bool(config.api_key or config.credentials) and not (api_key or credentials)
-    if moved:
+    check_change(config, provider, fields)
+    policy.check_change(caller, config, provider, fields)
+
+
+def locked_config(caller: Caller, id: UUID) -> UserLLMConfig:
+    """To be changed within a transaction. Raises `DoesNotExist`."""
+    return UserLLMConfig.objects.for_caller(caller).select_for_update(of=("self",)).get(pk=id)
+
+
+def _change(config: UserLLMConfig, fields: ConfigFields, *, owner_if_own: Any, actor: Actor, check: Check | None) -> UserLLMConfig:
+    provider = provider_of(config.provider_type)
+    before = state_of(config)
+    if check is not None and check.about != before:
+        raise Conflict("This config was changed while its new key was checked. Look at it and try again.", code="changed_meanwhile")
+    given = ("api_key",) * bool(fields.get("api_key")) + ("credentials",) * bool(given_credentials(fields))
+    seen = [getattr(config, name) for name in _WHAT_A_TEST_SAW]
+    moved = moves(config, provider, fields)
+    lost = moved and bool(config.api_key or config.credentials) and not given
+    shredded = _leave_place(config, fields, owner_if_own) if moved or _changes_owner(config, fields) else 0
+    old = retired_copy(config, reason=RetiredKey.Reason.ROTATED, instead=fields.get("api_key")) if given and not moved else None
+    _assign(config, provider, fields)
+    rotated = moved or bool(given)
+    config.secret_version += rotated or before.owner != config.owner_id
+    _judge(config, provider, fields, lost=lost, rotated=rotated, is_as_tested=seen == [getattr(config, name) for name in _WHAT_A_TEST_SAW])
+    _save(config, fields.get("is_default"))
+    if old is not None:
+        old.save(force_insert=True)
+    about = Rotation(old, shredded, check.outcome if check else "") if rotated or shredded else None
+    record_change(config, before, actor=actor, names=tuple(fields), rotation=about, given=given)
+    return config
+
+
+def _changes_owner(config: UserLLMConfig, fields: ConfigFields) -> bool:
+    return fields.get("shared", config.shared) != config.shared
+
+
+def _leave_place(config: UserLLMConfig, fields: ConfigFields, owner_if_own: Any) -> int:
+    """Another server gets no secret that was another's, and another owner none that was replaced before. How many copies were destroyed."""
+    if moves(config, provider_of(config.provider_type), fields):
         clear_secrets(config)
-    if fields.get("shared", config.shared) != config.shared:
+    if _changes_owner(config, fields):
         move_secrets(config, None if fields["shared"] else owner_if_own)
         config.is_default = False
+    return shred(config)
+
+
+def _assign(config: UserLLMConfig, provider: type[Provider], fields: ConfigFields) -> None:
     for name in _PLAIN:
         if name in fields:
             setattr(config, name, fields[name])  # type: ignore[literal-required]
     config.name = config.name or provider.label
     config.options = dict(fields.get("options", config.options))
-    put_secrets(config, api_key=api_key, credentials=credentials)
-    rotated = moved or bool(api_key or credentials)
-    config.secret_version += rotated
+    put_secrets(config, api_key=fields.get("api_key"), credentials=given_credentials(fields))
+
+
+def _judge(config: UserLLMConfig, provider: type[Provider], fields: ConfigFields, *, lost: bool, rotated: bool, is_as_tested: bool) -> None:
+    """Its status after the change. Raises `Invalid` for an option without which the secrets are of no use."""
     problem = lacks(config, provider)
     if problem and str(problem.attr).startswith("options.") and _ABOUT_CREDENTIALS & set(fields):
         raise problem
     if lost or problem:
         config.status, config.status_detail = ConfigStatus.MISSING_KEY, "The server changed. Enter the key for the new one." if lost else ""
-    elif rotated or before != [getattr(config, name) for name in _WHAT_A_TEST_SAW]:
+    elif rotated or not is_as_tested:
         config.status, config.status_detail = _untested(config, rotated=rotated)
-    _save(config, fields.get("is_default"))
-    return config
 
 
 def delete_config(*, caller: Caller, id: UUID) -> None:
     """Its runs end within a heartbeat, its conversations fall back to the default. Raises `Forbidden`, `Conflict`, `DoesNotExist`."""
-    config = config_for(caller, id)
-    _require(caller, shared=config.shared)
+    with transaction.atomic():
+        config = locked_config(caller, id)
+        require(caller, shared=config.shared)
+        _delete(config, Actor.of(caller))
+
+
+def delete_config_as_operator(*, actor: Actor, id: UUID) -> None:
+    """Raises `Conflict`, `DoesNotExist`."""
+    with transaction.atomic():
+        _delete(UserLLMConfig.objects.select_for_update(of=("self",)).get(pk=id), actor)
+
+
+def _delete(config: UserLLMConfig, actor: Actor) -> None:
     if config.provider_type == DEMO_SLUG:
         raise Conflict("The demo provider is built in. Disable it instead.", code="built_in")
+    about = ("config", str(config.pk), str(config))
+    details = {"provider": config.provider_type, "hint": config.api_key_hint, "shared": config.shared, "uses": config.uses}
+    organization = config.organization_id
     config.delete()
+    record("config.deleted", actor=actor, organization=organization, object=about, details=details)
 
 
-def _given(fields: ConfigFields) -> dict[str, Secret]:
+def given_credentials(fields: ConfigFields) -> dict[str, Secret]:
     return {name: secret for name, secret in fields.get("credentials", {}).items() if secret}
 
 
-def _require(caller: Caller, *, shared: bool) -> None:
+def require(caller: Caller, *, shared: bool) -> None:
     require_change(caller, shared=shared, things="configs")
 
 
-def _check_change(config: UserLLMConfig, provider: type[Provider], fields: ConfigFields) -> None:
+def check_change(config: UserLLMConfig, provider: type[Provider], fields: ConfigFields) -> None:
     if fields.get("provider_type", config.provider_type) != config.provider_type:
         raise Invalid("A config's provider cannot change. Make a new config.", code="immutable", attr="provider_type")
     if provider.is_demo and set(fields) - _OF_THE_DEMO:
         raise Conflict("The demo provider is built in: it can be enabled, disabled or made the default.", code="built_in")
     if "base_url" in fields:
         check_base_url(provider, fields["base_url"])
-    check_secrets(provider, fields.get("api_key"), _given(fields))
+    check_secrets(provider, fields.get("api_key"), given_credentials(fields))
     if "options" in fields:
         check_options(provider, fields["options"])
         require_options(provider, fields["options"])
@@ -194,7 +260,7 @@ def _untested(config: UserLLMConfig, *, rotated: bool) -> tuple[str, str]:
     return ConfigStatus.UNTESTED, ""
 
 
-def _moves(config: UserLLMConfig, provider: type[Provider], fields: ConfigFields) -> bool:
+def moves(config: UserLLMConfig, provider: type[Provider], fields: ConfigFields) -> bool:
     """Whether secrets would go to another origin than before: the base URL's, or that of a URL among the connection's options."""
     at_home = provider.default_base_url
     pairs = [(fields.get("base_url", config.base_url) or at_home, config.base_url or at_home)]

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, Unpack
 
+from django.db import transaction
 from django.utils import timezone
 
 from llmconfig.llm import ModelInfo, ProviderError, ProviderTimeout
@@ -19,7 +20,9 @@ from llmconfig.services.configs import ConfigFields, check_new_config, config_fo
 from llmconfig.services.fields import provider_of
 from llmconfig.services.model_lists import model_entries, store_list
 from llmconfig.services.places import waiting_place
-from llmconfig.services.secrets import credentials_from, lacks, open_credentials
+from llmconfig.services.reveal import reveal
+from llmconfig.services.secrets import credentials_from, lacks
+from llmconfig.tenancy.audit import Actor, Outcome, record
 from llmconfig.tenancy.errors import Invalid
 from llmconfig.vault import Unreadable
 
@@ -72,18 +75,20 @@ class TestRefused(Invalid):
 def test_config(*, caller: Caller, id: UUID) -> ConnectionResult:
     """Test a saved config: keeps its status, when it was tested and the models it listed. Network; never within a transaction."""
     config = config_for(caller, id)
-    result = _test_saved(config)
+    actor = Actor.of(caller)
+    opened = ready(config, purpose="test", actor=actor)
+    result = opened if isinstance(opened, ConnectionResult) else ask(*opened, work=checking(config.model))
     if result.error_kind != policy.CODE:  # nobody was asked, so there is nothing to note
-        note_result(config, result)
+        note_result(config, result, actor=actor)
     return result
 
 
-def test_new_configs(configs: Sequence[UserLLMConfig]) -> list[ConnectionResult]:
+def test_new_configs(configs: Sequence[UserLLMConfig], *, actor: Actor) -> list[ConnectionResult]:
     """Test configs that were just saved, all at once, so that they take one deadline together. What goes wrong with one is its result."""
-    asked = [(provider_of(config.provider_type), open_credentials(config), _checking(config.model)) for config in configs]
+    asked = [(provider_of(config.provider_type), reveal(config, purpose="test", actor=actor), checking(config.model)) for config in configs]
     results = ask_all(asked)
     for config, result in zip(configs, results, strict=True):
-        note_result(config, result)
+        note_result(config, result, actor=actor)
     return results
 
 
@@ -94,7 +99,7 @@ def test_unsaved_config(*, caller: Caller, **fields: Unpack[ConfigFields]) -> Co
     if api_key := fields.get("api_key"):
         secrets["api_key"] = api_key
     credentials = credentials_from(provider, base_url=fields.get("base_url", ""), secrets=secrets, options=fields.get("options", {}))
-    return ask(provider, credentials, work=_checking(fields.get("model", "")))
+    return ask(provider, credentials, work=checking(fields.get("model", "")))
 
 
 def require_working(*, caller: Caller, **fields: Unpack[ConfigFields]) -> ConnectionResult:
@@ -105,8 +110,21 @@ def require_working(*, caller: Caller, **fields: Unpack[ConfigFields]) -> Connec
     return result
 
 
-def note_result(config: UserLLMConfig, result: ConnectionResult) -> None:
+def note_result(config: UserLLMConfig, result: ConnectionResult, *, actor: Actor) -> None:
     """A passing trouble (a timeout, an overloaded server) leaves the status as it was; the detail tells of it."""
+    with transaction.atomic():
+        _note(config, result)
+        record(
+            "config.tested",
+            actor=actor,
+            organization=config.organization_id,
+            object=config,
+            outcome=Outcome.ALLOWED if result.ok else Outcome.FAILED,
+            details={"latency_ms": result.latency_ms, "models": len(result.models)} if result.ok else {"error": result.error_kind},
+        )
+
+
+def _note(config: UserLLMConfig, result: ConnectionResult) -> None:
     now = timezone.now()
     changes: dict[str, Any] = {"last_tested_at": now, "last_latency_ms": result.latency_ms, "status_detail": result.error_detail[:1000]}
     if result.ok:
@@ -118,29 +136,24 @@ def note_result(config: UserLLMConfig, result: ConnectionResult) -> None:
     same_secret.update(**changes)  # a key rotated meanwhile was not the one tested
 
 
-def _test_saved(config: UserLLMConfig) -> ConnectionResult:
-    opened = ready(config)
-    return opened if isinstance(opened, ConnectionResult) else ask(*opened, work=_checking(config.model))
-
-
-def ready(config: UserLLMConfig) -> tuple[type[Provider], Credentials] | ConnectionResult:
-    """What a saved config's provider can be asked with, or the result that already stands without asking. Raises `Invalid`."""
+def ready(config: UserLLMConfig, *, purpose: str, actor: Actor) -> tuple[type[Provider], Credentials] | ConnectionResult:
+    """What a saved config's provider can be asked with, revealed for that; or the result that stands without asking. Raises `Invalid`."""
     provider = provider_of(config.provider_type)
     if refused := policy.refusal_of(config):
         return ConnectionResult(0, error_kind=policy.CODE, error_detail=refused.words)
     if lacks(config, provider):
         return ConnectionResult(0, error_kind="missing_key", error_detail="This config has no key. Enter one and test again.")
     try:
-        return provider, open_credentials(config)
+        return provider, reveal(config, purpose=purpose, actor=actor)
     except Unreadable:
         return ConnectionResult(0, error_kind="unreadable", error_detail=f"The key cannot be opened. {UNREADABLE}")
 
 
-def ask(provider: type[Provider], credentials: Credentials, *, work: Work) -> ConnectionResult:
-    """Do `work` with a client of its own, within the deadline. Raises `Unavailable` when too many wait already."""
+def ask(provider: type[Provider], credentials: Credentials, *, work: Work, within: float | None = None) -> ConnectionResult:
+    """Do `work` with a client of its own, within so many seconds, or those of a test. Raises `Unavailable` when too many wait already."""
     provider.preload()
     with waiting_place():
-        return _run(_answer(provider.slug, credentials, work))
+        return _run(_answer(provider.slug, credentials, work, DEADLINE_S if within is None else within))
 
 
 def ask_all(asked: Sequence[tuple[type[Provider], Credentials, Work]]) -> list[ConnectionResult]:
@@ -150,14 +163,15 @@ def ask_all(asked: Sequence[tuple[type[Provider], Credentials, Work]]) -> list[C
     return _run(_answers(asked))
 
 
-def _checking(model: str) -> Work:
+def checking(model: str) -> Work:
+    """Does this key work, and with this model, if one is named?"""
     return lambda client: client.check(model)
 
 
-async def _answer(slug: str, credentials: Credentials, work: Work) -> ConnectionResult:
+async def _answer(slug: str, credentials: Credentials, work: Work, within: float) -> ConnectionResult:
     started = time.monotonic()
     try:
-        models = await _done(slug, credentials, work)
+        models = await _done(slug, credentials, work, within)
     except ProviderError as error:
         return ConnectionResult(_ms_since(started), error_kind=error.kind, error_detail=error.message)
     return ConnectionResult(_ms_since(started), models=models)
@@ -179,7 +193,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _answers(asked: Sequence[tuple[type[Provider], Credentials, Work]]) -> list[ConnectionResult]:
-    each = (_answer(provider.slug, credentials, work) for provider, credentials, work in asked)
+    each = (_answer(provider.slug, credentials, work, DEADLINE_S) for provider, credentials, work in asked)
     answers = await asyncio.gather(*each, return_exceptions=True)
     return [_failed(answer) if isinstance(answer, BaseException) else answer for answer in answers]
 
@@ -191,13 +205,13 @@ def _failed(error: BaseException) -> ConnectionResult:
     return ConnectionResult(0, error_kind="internal", error_detail="The test itself broke; the log says why. Test again in the settings.")
 
 
-async def _done(slug: str, credentials: Credentials, work: Work) -> Sequence[ModelInfo]:
+async def _done(slug: str, credentials: Credentials, work: Work, within: float) -> Sequence[ModelInfo]:
     client = build_provider(slug, credentials)
     try:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(within):
             return await work(client)
     except TimeoutError:
-        raise ProviderTimeout(f"No answer within {DEADLINE_S:.0f} seconds.") from None
+        raise ProviderTimeout(f"No answer within {within:.0f} seconds.") from None
     finally:
         await client.aclose()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -92,9 +93,20 @@ def credentials_problem(provider: type[Provider], secrets: Collection[str], opti
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port: where a key goes. Two spellings of one origin are equal."""
+    """Scheme, host and port: where a key goes. Two spellings of one origin are equal; what cannot be read is like nothing else."""
     parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    host = (parts.hostname or "").rstrip(".")
+    return parts.scheme, host if host.isascii() else _dialled(host), parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _dialled(host: str) -> str:
+    """An international name as the client looks it up."""
+    httpx2: Any = import_module("httpx2")  # slow to import, and hardly ever needed
+    try:
+        raw: bytes = httpx2.URL(f"http://{host}").raw_host
+    except httpx2.InvalidURL:
+        return host
+    return raw.decode("ascii").rstrip(".")
 
 
 def check_base_url(provider: type[Provider], base_url: str) -> None:

@@ -12,6 +12,7 @@ from llmconfig.services.configs import config_for
 from llmconfig.services.connection import ConnectionResult, ask, ask_all, ready
 from llmconfig.services.facts import entries_of
 from llmconfig.services.model_lists import store_list
+from llmconfig.tenancy.audit import SYSTEM, Actor
 from llmconfig.tenancy.connection import release_connection
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Refreshed:
 def refresh_models(*, caller: Caller, id: UUID) -> Refreshed:
     """Fetch the list of one config now, within the deadline of a connection test. Its status stays what the last test said."""
     config = config_for(caller, id)
-    opened = ready(config)
+    opened = ready(config, purpose="models", actor=Actor.of(caller))
     result = opened if isinstance(opened, ConnectionResult) else ask(*opened, work=_listing(config.model))
     if result.ok:
         store_list(config, result.models)
@@ -51,7 +52,8 @@ def refresh_models(*, caller: Caller, id: UUID) -> Refreshed:
 def refresh_model_lists(ids: Sequence[UUID]) -> int:
     """Fetch the lists of these configs, all at once, so that they take one deadline together. How many were stored."""
     configs = list(UserLLMConfig.objects.filter(pk__in=ids, is_enabled=True).select_related("model_list", "organization"))
-    openable = [(config, opened) for config in configs if not isinstance(opened := ready(config), ConnectionResult)]
+    asked = ((config, ready(config, purpose="models", actor=SYSTEM)) for config in configs)
+    openable = [(config, opened) for config, opened in asked if not isinstance(opened, ConnectionResult)]
     release_connection()  # nobody waits for somebody else's server with one in hand
     results = ask_all([(*opened, _listing_alone(_looked_up(config))) for config, opened in openable])
     stored = 0

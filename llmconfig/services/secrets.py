@@ -1,4 +1,4 @@
-"""A config's secrets: sealed when they come, opened for one client. `open_credentials` is the only call that reveals."""
+"""A config's secrets: sealed when they come, and opened. Whoever opens them for a client goes by `reveal`, which is audited."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from llmconfig.llm import Provider
-    from llmconfig.models import UserLLMConfig
+    from llmconfig.models import RetiredKey, UserLLMConfig
     from llmconfig.tenancy.errors import Invalid
 
 
@@ -26,7 +26,7 @@ def put_secrets(config: UserLLMConfig, *, api_key: Secret | None, credentials: M
         if api_key:
             config.api_key = Sealed(seal_for(config, "api_key", api_key))
             config.api_key_hint = api_key.hint()
-            config.api_key_fingerprint = fingerprint(api_key, data_key_for(config.organization_id))
+            config.api_key_fingerprint = fingerprint(api_key, data_key_for(config.organization_id)) if config.api_key_hint else ""
         if credentials:
             merged = {**_opened_or_nothing(config), **{name: secret.reveal() for name, secret in credentials.items()}}
             config.credentials = Sealed(seal_for(config, "credentials", Secret(json.dumps(merged))))
@@ -51,6 +51,15 @@ def move_secrets(config: UserLLMConfig, owner_id: Any) -> None:
             setattr(config, name, Sealed(seal_for(config, name, secret)))
     except Unreadable:
         raise Conflict("This config's key cannot be opened. Enter it again before you change who may use it.", code="unreadable") from None
+
+
+def reseal(source: UserLLMConfig | RetiredKey, target: UserLLMConfig | RetiredKey) -> dict[str, Secret]:
+    """Seal the secrets of one row anew for another, unsaved; what they are, to compare. Raises `Unreadable`."""
+    opened = {name: open_for(source, name) for name in source.SECRET_FIELDS if getattr(source, name)}
+    for name in source.SECRET_FIELDS:
+        setattr(target, name, Sealed(seal_for(target, name, opened[name])) if name in opened else Sealed())
+    target.api_key_hint, target.api_key_fingerprint = source.api_key_hint, source.api_key_fingerprint
+    return opened
 
 
 def open_credentials(config: UserLLMConfig) -> Credentials:

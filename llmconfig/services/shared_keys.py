@@ -13,6 +13,7 @@ from llmconfig import registry
 from llmconfig.llm import Secret
 from llmconfig.models import UserLLMConfig
 from llmconfig.services.configs import ConfigFields, create_config
+from llmconfig.tenancy.audit.actors import OPERATOR
 from llmconfig.tenancy.caller import Caller, caller_for
 from llmconfig.tenancy.errors import ServiceError
 
@@ -65,7 +66,7 @@ def import_env_keys(*, user: User, variables: Mapping[str, str]) -> list[Importe
 def _import(caller: Caller, fields: ConfigFields) -> Imported:
     label = fields["name"].removesuffix(_SUFFIX)
     try:
-        return Imported(label, create_config(caller=caller, **fields))
+        return Imported(label, create_config(caller=caller, actor=OPERATOR, **fields))
     except ServiceError as error:
         return Imported(label, problem=error.detail)
 

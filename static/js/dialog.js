@@ -4,7 +4,8 @@ import { $ } from "./dom.js";
 
 document.addEventListener("click", (event) => event.target.closest("dialog [data-close]")?.closest("dialog").close());
 
-function open({ title, text, yes, danger = false, field = null }) {
+/** `more` is a promise of words that come before `text` as soon as they are known. */
+function open({ title, text, yes, danger = false, field = null, more = null }) {
   const dialog = $("#dialog");
   const menu = document.activeElement?.closest("details.menu"); // it closes, so the browser cannot give the focus back to its button
   const input = $("#dialog-input");
@@ -22,6 +23,9 @@ function open({ title, text, yes, danger = false, field = null }) {
     input.maxLength = field.maxLength ?? 5000;
     input.value = field.value ?? "";
   }
+  more?.then((words) => {
+    if (words && dialog.open && $("#dialog-title").textContent === title) $("#dialog-text").textContent = `${words} ${text}`;
+  });
   dialog.returnValue = "";
   dialog.showModal();
   if (field) input.select();

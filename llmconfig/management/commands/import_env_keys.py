@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from llmconfig.models import User
 from llmconfig.services import import_env_keys, test_new_configs
+from llmconfig.tenancy.audit.actors import OPERATOR
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -34,7 +35,7 @@ class Command(BaseCommand):
         if made:
             self.stdout.write(f"Testing the keys of {', '.join(made)}…")
             self.stdout.flush()  # a provider may take its time
-            for label, result in zip(made, test_new_configs(list(made.values())), strict=True):
+            for label, result in zip(made, test_new_configs(list(made.values()), actor=OPERATOR), strict=True):
                 self.stdout.write(f"{label}: {_outcome(result)}")
         if not found:
             self.stdout.write("Nothing to import.")

@@ -1,7 +1,7 @@
 // The form that adds or changes a provider config: its fields come from the provider's schemas, its test runs before anything is saved.
 
 import { ApiError, get, newKey, patch, post } from "../api.js";
-import { $, busy, note, ready } from "../dom.js";
+import { $, busy, button, h, note, ready } from "../dom.js";
 import { clearErrors, showErrors } from "./field-errors.js";
 import { createModelField } from "./model-field.js";
 import { fillProviders } from "./provider-select.js";
@@ -9,6 +9,7 @@ import { schemaFields } from "./schema-fields.js";
 import { asking, namedUnder, resultNote } from "./test-result.js";
 
 const OWN_INPUTS = ["api_key", "base_url", "name", "model"];
+const TRIED = new Set(["authentication_failed", "permission_denied", "quota_exhausted", "model_not_found"]);
 const KEY_HINT = "Sealed when saved. Only its last four characters are ever shown again.";
 
 /** Whose address has no default is asked for it ahead of the key. */
@@ -150,18 +151,26 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
     }
   }
 
-  async function save() {
+  /** A key that the provider refuses does not replace one that works, unless the person wants it to. */
+  function offerAnyway(error) {
+    if (!editing || !["api_key", "credentials"].includes(error.errors?.[0]?.attr) || !TRIED.has(error.code)) return;
+    const anyway = button("Save all the same", { class: "small", on: { click: () => busy(anyway, () => save({ unchecked: true })) } });
+    result.append(h("div", { class: "row" }, anyway));
+  }
+
+  async function save({ unchecked = false } = {}) {
     if (!accepted()) return;
     const fields = body();
     try {
       const saved = editing
-        ? await patch(`user/llm-config/${editing.id}`, fields)
+        ? await patch(`user/llm-config/${editing.id}${unchecked ? "?validate=false" : ""}`, fields)
         : await post("user/llm-config", fields, { idempotencyKey: createKey });
       api.reset();
       onSaved(saved);
     } catch (error) {
       if (error.status >= 400) createKey = newKey(); // a corrected body is another request
       fail(error);
+      offerAnyway(error);
     }
   }
 
@@ -171,7 +180,7 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
   for (const id of ["#test", "#fetch-models"]) $(id).addEventListener("click", (event) => busy(event.currentTarget, test));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    busy($("#save"), save);
+    busy($("#save"), () => save());
   });
   $("#cancel-edit").addEventListener("click", () => {
     const { id } = editing;

@@ -5,6 +5,7 @@ import { confirmed } from "../dialog.js";
 import { $, busy, h, icon, note } from "../dom.js";
 import "../menus.js";
 import { toastError, toastOk } from "../toast.js";
+import { dependents } from "./blast-radius.js";
 import { createModelDialog } from "./model-dialog.js";
 import { createModelLists } from "./models.js";
 import { createProviderForm } from "./provider-form.js";
@@ -22,7 +23,7 @@ const results = new Map(); // config id → what makes the note of its last test
 const kindOf = (config) => providers.find((provider) => provider.slug === config.provider_type);
 const labelOf = (config) => kindOf(config)?.label ?? config.provider_type;
 
-const actions = { test, edit, rotate, toggle, discard };
+const actions = { test, edit, rotate, restore, shred, toggle, discard, dependents };
 const again = () => reload().catch((error) => toastError("The providers could not be read again", error));
 const modelLists = createModelLists($("#models"), {
   isDemo: (config) => Boolean(kindOf(config)?.is_demo),
@@ -90,9 +91,42 @@ async function change(config, body, done) {
   }
 }
 
-async function rotate(config, key) {
-  const changed = await change(config, { api_key: key }, "has its new key");
-  if (changed) await test(changed);
+/** Why the new key was not saved, in the provider's words; null when it was. */
+async function rotate(config, key, unchecked) {
+  try {
+    const changed = await patch(`${PATH}/${config.id}${unchecked ? "?validate=false" : ""}`, { api_key: key });
+    results.delete(config.id);
+    await reload();
+    toastOk(`${config.name} has its new key`);
+    if (changed.status === "untested" && !changed.status_detail) await test(changed);
+    return null;
+  } catch (error) {
+    return error.message;
+  }
+}
+
+async function restore(config) {
+  try {
+    const restored = await post(`${PATH}/${config.id}/restore-key`, {});
+    results.delete(config.id);
+    await reload();
+    toastOk(`${config.name} has its former key again`);
+    if (restored.is_enabled) await test(restored);
+  } catch (error) {
+    toastError("The former key was not brought back", error);
+  }
+}
+
+async function shred(config) {
+  const text = "It cannot be brought back after that. The present key stays in use.";
+  if (!(await confirmed({ title: `Destroy the replaced key of ${config.name}?`, text, yes: "Destroy key" }))) return;
+  try {
+    await remove(`${PATH}/${config.id}/retired-keys`);
+    await reload();
+    toastOk(`The replaced key of ${config.name} is destroyed`);
+  } catch (error) {
+    toastError("The replaced key was not destroyed", error);
+  }
 }
 
 function toggle(config) {
@@ -101,7 +135,7 @@ function toggle(config) {
 
 async function discard(config) {
   const text = "Its key is destroyed. Conversations keep what was said; those that use it go on with your default model.";
-  if (!(await confirmed({ title: `Delete ${config.name}?`, text, yes: "Delete provider" }))) return;
+  if (!(await confirmed({ title: `Delete ${config.name}?`, text, more: dependents(config), yes: "Delete provider" }))) return;
   try {
     await remove(`${PATH}/${config.id}`);
     form.forget(config.id);
@@ -118,7 +152,9 @@ $("#test-all").addEventListener("click", (event) =>
 
 /** Saving does not call the vendor; the row then says by itself whether what was saved works. */
 async function saved(config) {
-  toastOk(`${config.name} saved`);
+  const others = (config.same_key_as ?? []).map((other) => other.name);
+  const twice = others.length ? ` This key is saved as ${others.join(" and ")} too.` : config.same_key_elsewhere ? " Somebody else here has saved this key too." : "";
+  toastOk(`${config.name} saved.${twice}`);
   results.delete(config.id);
   await reload().catch(() => {});
   if (config.status === "untested" && config.is_enabled) await test(config);

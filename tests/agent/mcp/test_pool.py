@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from agent.mcp.endpoint import Endpoint
+
 
 async def test_a_session_is_reused(fake: FakeService, pool: ServicePool) -> None:
     sessions = await asyncio.gather(*(pool.session(endpoint(fake.url)) for _ in range(5)))
@@ -34,6 +37,45 @@ async def test_other_credentials_under_the_same_key_get_a_session_of_their_own(f
     assert second is not first
     with pytest.raises(ServiceUnreachable, match="closed"):
         await first.list_tools()
+
+
+async def test_a_sealed_endpoint_is_opened_once_for_its_session(fake: FakeService, pool: ServicePool) -> None:
+    asked: list[str] = []
+    opened = endpoint(fake.url)
+
+    async def reveal() -> Endpoint:
+        asked.append(opened.key)
+        await asyncio.sleep(0)
+        return opened
+
+    first, *others = await asyncio.gather(*(pool.session(opened.sealed(), reveal) for _ in range(4)))
+    assert [session is first for session in others] == [True] * 3
+    assert await pool.session(opened.sealed(), reveal) is first
+    assert (asked, pool.held) == ([opened.key], frozenset({opened.key}))
+
+
+async def test_what_is_opened_may_be_newer_than_what_was_asked_for(fake: FakeService, pool: ServicePool) -> None:
+    old, new = endpoint(fake.url), replace(endpoint(fake.url), key="user:service:2")
+    present = await pool.session(new)
+
+    async def reveal() -> Endpoint:
+        return new
+
+    assert await pool.session(old.sealed(), reveal) is present
+
+
+async def test_a_sealed_endpoint_that_nobody_opens_is_refused(fake: FakeService, pool: ServicePool) -> None:
+    with pytest.raises(ServiceUnauthorized):
+        await pool.session(endpoint(fake.url).sealed())
+
+
+async def test_an_evicted_session_goes_unless_it_is_busy(fake: FakeService, pool: ServicePool) -> None:
+    session = await pool.session(endpoint(fake.url))
+    pool.evict(["another"])
+    assert pool.held
+    pool.evict([session.endpoint.key])
+    assert (pool.held, len(pool)) == (frozenset(), 0)
+    assert await pool.session(endpoint(fake.url)) is not session
 
 
 async def test_one_who_gives_up_waiting_stops_nobody_else(fake: FakeService, pool: ServicePool) -> None:

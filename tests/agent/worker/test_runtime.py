@@ -86,7 +86,7 @@ async def test_a_cancel_takes_effect_after_the_commit() -> None:
 
 async def test_whatever_goes_wrong_a_tool_call_has_an_answer(caplog: pytest.LogCaptureFixture) -> None:
     class Pool:
-        async def session(self, endpoint: Any) -> Any:
+        async def session(self, endpoint: Any, reveal: Any) -> Any:
             raise ValueError("secret detail")
 
     pool: Any = Pool()

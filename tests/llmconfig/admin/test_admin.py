@@ -9,7 +9,7 @@ import pytest
 
 from llmconfig import services
 from llmconfig.llm import Secret
-from llmconfig.models import ApiToken, User, UserLLMConfig
+from llmconfig.models import ApiToken, AuditEvent, User, UserLLMConfig
 from llmconfig.tenancy.accounts import create_user_with_organization
 from llmconfig.tenancy.keys import data_key_for
 from llmconfig.tenancy.models import Role
@@ -17,6 +17,7 @@ from llmconfig.tenancy.models import Role
 if TYPE_CHECKING:
     from django.test import Client
 
+    from tests.fakes.server import FakeVendor
     from tests.llmconfig.people import Person
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +105,37 @@ def test_under_another_kek_nothing_is_overwritten(operator: Client, config: User
     answer = operator.post(f"{CONFIGS}{config.pk}/change/", form(config, new_key=NEXT_CANARY))
     assert "KEK" in answer.content.decode()
     assert UserLLMConfig.objects.get().api_key == config.api_key
+
+
+def test_a_key_that_its_provider_refuses_is_an_error_of_the_form(operator: Client, config: UserLLMConfig, vendor: FakeVendor) -> None:
+    UserLLMConfig.objects.update(status="valid", base_url=vendor.base_url)
+    wrong = "sk-ant-wrong-0123456789nope"
+    url, fields = f"{CONFIGS}{config.pk}/change/", form(config, base_url=vendor.base_url, new_key=wrong)
+    answer = operator.post(url, fields).content.decode()
+    assert "The new key was not saved" in answer
+    assert wrong not in answer
+    assert services.open_credentials(UserLLMConfig.objects.get()).api_key.reveal() == CANARY
+    assert operator.post(url, fields | {"unchecked": "on"}).status_code == 302
+    assert services.open_credentials(UserLLMConfig.objects.get()).api_key.reveal() == wrong
+
+
+def test_what_is_done_here_is_in_the_audit_trail(operator: Client, config: UserLLMConfig) -> None:
+    operator.post(f"{CONFIGS}{config.pk}/change/", form(config, name="Renamed", new_key=NEXT_CANARY))
+    for action in ("disable", "enable"):
+        operator.post(CONFIGS, {"action": action, "_selected_action": [str(config.pk)]})
+    operator.post(CONFIGS, {"action": "delete_selected", "_selected_action": [str(config.pk)], "post": "yes"})
+    seen = AuditEvent.objects.filter(actor="root", chain=config.organization_id).order_by("seq").values_list("action", flat=True)
+    assert list(seen) == ["config.changed", "config.rotated", "config.disabled", "config.enabled", "config.deleted"]
+    assert not UserLLMConfig.objects.exists()
+
+
+def test_the_demo_config_is_not_deleted_here(operator: Client, alice: Person, settings) -> None:
+    settings.DEMO = True
+    services.ensure_demo_config(alice.organization)
+    demo = UserLLMConfig.objects.get()
+    answer = operator.post(f"{CONFIGS}{demo.pk}/delete/", {"post": "yes"}, follow=True)
+    assert "The demo provider is built in" in answer.content.decode()
+    assert UserLLMConfig.objects.exists()
 
 
 def test_enable_and_disable(operator: Client, config: UserLLMConfig) -> None:

@@ -23,9 +23,11 @@ URL = "/api/user/llm-config"
 CANARY = "sk-ant-canary-0123456789wxyz"
 BODY = {"provider_type": "anthropic", "api_key": CANARY, "model": "claude-sonnet-4-5"}
 FIELDS = {
-    "id", "name", "provider_type", "api_key_hint", "has_credentials", "base_url", "model", "options", "is_default", "is_enabled", "shared",
-    "priority", "weight", "status", "status_detail", "not_allowed", "last_tested_at", "last_latency_ms", "created_at", "updated_at",
+    "id", "name", "provider_type", "api_key_hint", "api_key_fingerprint", "has_credentials", "base_url", "model", "options", "is_default",
+    "is_enabled", "shared", "priority", "weight", "status", "status_detail", "not_allowed", "last_tested_at", "last_latency_ms",
+    "last_used_at", "last_used_by", "uses", "retired_keys", "created_at", "updated_at",
 }  # fmt: skip
+ALONE = FIELDS | {"same_key_as", "same_key_elsewhere"}
 
 
 def errors(answer: Any, status: int = 400) -> list[tuple[str, str | None]]:
@@ -43,12 +45,13 @@ def test_post_then_get(api: APIClient) -> None:
     created = api.post(URL, {**BODY, "name": "Mine", "options": {"thinking_budget": 1024}})
     assert created.status_code == 201
     config = created.json()
-    assert set(config) == FIELDS
+    assert set(config) == ALONE
     assert config["api_key_hint"] == "…wxyz"
     assert config["base_url"] == "https://api.anthropic.com"
     assert (config["status"], config["shared"], config["is_default"]) == ("untested", False, False)
     assert api.get(f"{URL}/{config['id']}").json() == config
-    assert api.get(URL).json() == {"next": None, "previous": None, "results": [config]}
+    listed = {name: value for name, value in config.items() if name in FIELDS}
+    assert api.get(URL).json() == {"next": None, "previous": None, "results": [listed]}
 
 
 def test_a_key_comes_back_nowhere(api: APIClient) -> None:
@@ -81,7 +84,7 @@ def test_lists_are_newest_first_and_paged(api: APIClient, django_assert_num_quer
         seen += [config["name"] for config in page["results"]]
         url = page["next"]
     assert seen == names[::-1]
-    with django_assert_num_queries(2):  # token with its role, configs
+    with django_assert_num_queries(4):  # token with its role, configs, their replaced keys, the data keys that open
         assert len(api.get(URL).json()["results"]) == 5
 
 
@@ -144,6 +147,52 @@ def test_patch(api: APIClient) -> None:
     assert errors(api.patch(f"{URL}/{config['id']}", {"owner": "me"})) == [("unknown_field", "owner")]
     moved = api.patch(f"{URL}/{config['id']}", {"base_url": "https://gateway.example.com", "is_enabled": True}).json()
     assert (moved["status"], moved["api_key_hint"]) == ("missing_key", "")
+
+
+def test_a_new_key_is_tried_and_the_refused_one_named_at_its_field(api: APIClient, vendor: FakeVendor) -> None:
+    url = f"{URL}/{api.post(f'{URL}?validate=true', {**BODY, 'base_url': vendor.base_url, 'model': ''}).json()['id']}"
+    refused = api.patch(url, {"api_key": "sk-ant-wrong-0123456789"})
+    assert errors(refused) == [("authentication_failed", "api_key")]
+    assert "…wxyz) stays in use" in refused.json()["errors"][0]["detail"]
+    assert api.get(url).json()["api_key_hint"] == "…wxyz"
+    saved = api.patch(f"{url}?validate=false", {"api_key": "sk-ant-wrong-0123456789"}).json()
+    assert (saved["status"], saved["api_key_hint"]) == ("untested", "…6789")
+    assert [(key["hint"], key["reason"]) for key in saved["retired_keys"]] == [("…wxyz", "rotated")]
+    assert errors(api.patch(f"{url}?validate=true", {"api_key": "sk-ant-wrong-other-0123"})) == [("authentication_failed", "api_key")]
+
+
+def test_restore_and_shred(api: APIClient, bob: Person, mallory: Person) -> None:
+    url = f"{URL}/{api.post(URL, {**BODY, 'shared': True}).json()['id']}"
+    api.patch(url, {"api_key": "sk-ant-second-key-abcd"})
+    assert errors(bob.client().post(f"{url}/restore-key", {}), 403) == [("permission_denied", None)]
+    assert errors(bob.client().delete(f"{url}/retired-keys"), 403) == [("permission_denied", None)]
+    assert errors(mallory.client().post(f"{url}/restore-key", {}), 404) == [("not_found", None)]
+    assert errors(mallory.client().delete(f"{url}/retired-keys"), 404) == [("not_found", None)]
+    assert errors(api.post(f"{url}/restore-key", {"id": str(uuid.uuid4())}), 409) == [("no_retired_key", None)]
+    assert errors(api.post(f"{url}/restore-key", {"key": "x"})) == [("unknown_field", "key")]
+    kept = api.get(url).json()["retired_keys"][0]["id"]
+    restored = api.post(f"{url}/restore-key", {"id": kept}).json()
+    assert (restored["api_key_hint"], [key["hint"] for key in restored["retired_keys"]]) == ("…wxyz", ["…abcd"])
+    assert api.delete(f"{url}/retired-keys").status_code == 204
+    assert api.get(url).json()["retired_keys"] == []
+
+
+def test_promise_7_a_key_that_no_kek_opens_says_so_before_any_test(api: APIClient, settings: Any) -> None:
+    url = f"{URL}/{api.post(URL, BODY).json()['id']}"
+    keyless = api.post(URL, {"provider_type": "openai_compatible", "base_url": "https://one.example.com/v1"}).json()
+    settings.KEK = "restored-under-another-kek-0123456789"
+    for shown in (api.get(url).json(), api.get(URL).json()["results"][1]):
+        assert (shown["status"], "another KEK" in shown["status_detail"]) == ("unreadable", True)
+    assert api.get(f"{URL}/{keyless['id']}").json()["status"] == "untested"
+    assert UserLLMConfig.objects.filter(status="unreadable").count() == 0
+
+
+def test_who_used_a_shared_config_last_is_told_to_admins(api: APIClient, bob: Person, alice: Person) -> None:
+    shared, own = (api.post(URL, {**BODY, "shared": shared}).json()["id"] for shared in (True, False))
+    UserLLMConfig.objects.update(last_used_by=bob.user, uses=7)
+    assert [api.get(f"{URL}/{id}").json()["last_used_by"] for id in (shared, own)] == ["bob", None]
+    seen = bob.client().get(f"{URL}/{shared}").json()
+    assert (seen["last_used_by"], seen["uses"]) == (None, 7)
 
 
 def test_delete(api: APIClient) -> None:

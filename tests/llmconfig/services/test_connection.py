@@ -14,6 +14,7 @@ from llmconfig import services
 from llmconfig.llm import Secret
 from llmconfig.models import ModelList, UserLLMConfig
 from llmconfig.services import connection
+from llmconfig.tenancy.audit import SYSTEM
 from llmconfig.tenancy.errors import Invalid
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def test_new_configs_share_one_deadline(alice: Person, vendor: FakeVendor, monke
 
     monkeypatch.setattr("llmconfig.providers.anthropic.AnthropicProvider.check", hang)
     began = time.monotonic()
-    results = services.test_new_configs([make(alice, vendor, name=name) for name in "abc"])
+    results = services.test_new_configs([make(alice, vendor, name=name) for name in "abc"], actor=SYSTEM)
     assert [result.error_kind for result in results] == ["timeout"] * 3
     assert time.monotonic() - began < 5
 
@@ -132,7 +133,7 @@ def test_a_test_of_a_new_config_that_breaks_is_its_own_result(
 
     monkeypatch.setattr("llmconfig.providers.openai_compatible.OpenAICompatibleProvider.check", breaks)
     other = services.create_config(caller=alice.caller, provider_type="openai_compatible", base_url=vendor.base_url, name="other")
-    broken, works = services.test_new_configs([other, make(alice, vendor)])
+    broken, works = services.test_new_configs([other, make(alice, vendor)], actor=SYSTEM)
     assert (broken.error_kind, works.ok) == ("internal", True)
     assert "ZeroDivisionError" in caplog.text
     other.refresh_from_db()
@@ -164,13 +165,13 @@ def test_a_key_rotated_during_the_test_keeps_its_own_status(alice: Person, vendo
     config = make(alice, vendor, api_key=WRONG)
     tested = UserLLMConfig.objects.get()
     services.update_config(caller=alice.caller, id=config.pk, api_key=KEY)
-    services.note_result(tested, connection.ConnectionResult(1, error_kind="authentication_failed", error_detail="refused"))
+    services.note_result(tested, connection.ConnectionResult(1, error_kind="authentication_failed", error_detail="refused"), actor=SYSTEM)
     config.refresh_from_db()
     assert config.status == "untested"
 
 
 def test_an_exhausted_quota_has_a_status_of_its_own(alice: Person, vendor: FakeVendor) -> None:
     config = make(alice, vendor)
-    services.note_result(config, connection.ConnectionResult(1, error_kind="quota_exhausted", error_detail="no credit"))
+    services.note_result(config, connection.ConnectionResult(1, error_kind="quota_exhausted", error_detail="no credit"), actor=SYSTEM)
     config.refresh_from_db()
     assert config.status == "quota_exhausted"

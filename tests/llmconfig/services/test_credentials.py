@@ -73,7 +73,7 @@ def test_they_are_sealed_and_resealed_when_shared(alice: Person) -> None:
 
 def test_options_are_split_for_a_run(alice: Person) -> None:
     deployment = services.deployment_for_run(make(alice), "m")
-    assert deployment.credentials.options["region"] == "eu"
+    assert deployment.settings["region"] == "eu"
     assert deployment.options == {}
     assert "canary" not in repr(deployment)
 

@@ -14,7 +14,7 @@ from agent.services.pinned import redefine
 from llmconfig.net import UrlForbidden, check_url
 from llmconfig.tenancy.caller import Action, Caller, allows
 from llmconfig.tenancy.errors import Conflict, Forbidden, Invalid
-from llmconfig.tenancy.keys import open_for, seal_for
+from llmconfig.tenancy.keys import open_for, renew, seal_for
 from llmconfig.tenancy.sealed import Sealed
 from llmconfig.vault import Unreadable
 
@@ -64,6 +64,7 @@ def save_new(service: Service) -> Service:
         service.slug = free_slug(service.organization, service.display_name)
         try:
             with transaction.atomic():
+                renew(service, "token")  # its server was asked since it was sealed
                 service.save(force_insert=True)
         except IntegrityError:
             if not Service.objects.filter(organization=service.organization_id, slug=service.slug).exists():

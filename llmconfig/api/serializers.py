@@ -12,6 +12,7 @@ from llmconfig import services
 from llmconfig.api.fields import JSONObjectField, SecretField
 from llmconfig.models import ApiToken, ConfigStatus, UserLLMConfig
 from llmconfig.tenancy.caller import find_caller
+from llmconfig.tenancy.keys import openable_keys
 from llmconfig.tenancy.models import Scope
 from llmconfig.tenancy.rest.serializers import StrictSerializer
 
@@ -64,7 +65,7 @@ class ConfigSerializer(serializers.ModelSerializer[UserLLMConfig]):
     """What a person may see of a config: never its key, only the hint."""
 
     base_url = serializers.SerializerMethodField(help_text="The provider's own where none was set.")
-    status = serializers.ChoiceField(choices=ConfigStatus.choices, source="shown_status", read_only=True)
+    status = serializers.SerializerMethodField()
     shared = serializers.BooleanField(read_only=True)
     options = JSONObjectField(read_only=True)
     has_credentials = serializers.SerializerMethodField(help_text="Whether secrets besides the API key are stored.")
@@ -104,6 +105,14 @@ class ConfigSerializer(serializers.ModelSerializer[UserLLMConfig]):
 
     def get_has_credentials(self, config: UserLLMConfig) -> bool:
         return bool(config.credentials)
+
+    @extend_schema_field(serializers.ChoiceField(choices=ConfigStatus.choices))
+    def get_status(self, config: UserLLMConfig) -> str:
+        context: Any = self.context  # the list's: one query for all of it
+        known: dict[Any, frozenset[str]] = context.setdefault("openable_keys", {})
+        if config.organization_id not in known:
+            known[config.organization_id] = openable_keys(config.organization_id)
+        return services.shown_status(config, keys=known[config.organization_id])
 
     def get_base_url(self, config: UserLLMConfig) -> str:
         return services.effective_base_url(config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from llmconfig.api import catalogue, configs, members, organization, tokens
+from llmconfig.api import catalogue, configs, key_rotation, members, organization, tokens
 
 urlpatterns = [
     path("user/llm-config", configs.ConfigList.as_view(), name="configs"),
@@ -22,6 +22,7 @@ urlpatterns = [
     path("organization/invitations/<uuid:id>", members.OneInvitation.as_view(), name="invitation"),
     path("organization/invitations/<uuid:id>/renew", members.RenewInvitation.as_view(), name="invitation-renew"),
     path("organizations", organization.Organizations.as_view(), name="organizations"),
+    path("organization/rotate-keys", key_rotation.KeyRotation.as_view(), name="rotate-keys"),
     path("tokens", tokens.TokenList.as_view(), name="tokens"),
     path("tokens/<uuid:id>", tokens.TokenDetail.as_view(), name="token"),
 ]

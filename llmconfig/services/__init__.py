@@ -1,6 +1,6 @@
 """What the API, the pages, the admin, commands and `agent` may ask of llmconfig. `__all__` is the surface."""
 
-from llmconfig.services.canary import kek_problem
+from llmconfig.services.canary import kek_problem, warn_at_start
 from llmconfig.services.catalogue import ModelRow, default_target, larger_models, model_of, models_for, resolve_target
 from llmconfig.services.clients import Deployment, build_provider, deployment_for_run, preload_provider
 from llmconfig.services.configs import (
@@ -42,6 +42,7 @@ from llmconfig.services.invitations import (
     revoke_invitation,
     status_of,
 )
+from llmconfig.services.kek import keys_by_root, keys_elsewhere, rewrap_keys
 from llmconfig.services.members import (
     add_member_as_operator,
     change_role,
@@ -70,10 +71,12 @@ from llmconfig.services.policy import Refusal, refusal_for, refusal_of
 from llmconfig.services.pool import ClientPool, preload_providers
 from llmconfig.services.pricing import Cost, price_attempt
 from llmconfig.services.refresh import Refreshed, refresh_models
+from llmconfig.services.rotation import finish_rotations, key_problem, promote_data_key, reseal_organization, resume_rotations, rotate_keys
 from llmconfig.services.schemas import provider_row
-from llmconfig.services.secrets import open_credentials
+from llmconfig.services.secrets import open_credentials, shown_status
 from llmconfig.services.shared_keys import import_env_keys
 from llmconfig.services.tokens import create_token, issue_token, revoke_as, revoke_token, tokens_for
+from llmconfig.tenancy.shredding import shred_keys
 
 __all__ = [
     "ClientPool",
@@ -114,6 +117,7 @@ __all__ = [
     "egress_policy",
     "ensure_demo_config",
     "facts_of",
+    "finish_rotations",
     "found_organization",
     "has_second_factor",
     "import_env_keys",
@@ -122,6 +126,9 @@ __all__ = [
     "invite_member",
     "issue_token",
     "kek_problem",
+    "key_problem",
+    "keys_by_root",
+    "keys_elsewhere",
     "larger_models",
     "mail_invitation",
     "manageable",
@@ -135,6 +142,7 @@ __all__ = [
     "preload_provider",
     "preload_providers",
     "price_attempt",
+    "promote_data_key",
     "provider_of",
     "provider_row",
     "refresh_models",
@@ -144,10 +152,16 @@ __all__ = [
     "remove_member_as_operator",
     "renew_invitation",
     "require_working",
+    "reseal_organization",
     "resolve_target",
+    "resume_rotations",
     "revoke_as",
     "revoke_invitation",
     "revoke_token",
+    "rewrap_keys",
+    "rotate_keys",
+    "shown_status",
+    "shred_keys",
     "status_of",
     "test_config",
     "test_new_configs",
@@ -159,4 +173,5 @@ __all__ = [
     "update_organization",
     "update_organization_as_operator",
     "waiting_place",
+    "warn_at_start",
 ]

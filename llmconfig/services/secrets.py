@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from llmconfig.llm import Credentials, Secret
+from llmconfig.models import ConfigStatus
 from llmconfig.services.fields import connection_fields, credentials_problem, provider_of, secret_fields
+from llmconfig.services.rotation import KEY_UNREADABLE
 from llmconfig.tenancy.errors import Conflict
-from llmconfig.tenancy.keys import data_key_for, open_for, seal_for
+from llmconfig.tenancy.keys import data_key_for, names_a_key_of, open_for, seal_for
 from llmconfig.tenancy.sealed import Sealed
 from llmconfig.vault import Unreadable, fingerprint
 
@@ -31,10 +33,21 @@ def put_secrets(config: UserLLMConfig, *, api_key: Secret | None, credentials: M
             merged = {**_opened_or_nothing(config), **{name: secret.reveal() for name, secret in credentials.items()}}
             config.credentials = Sealed(seal_for(config, "credentials", Secret(json.dumps(merged))))
     except Unreadable:
-        raise Conflict(
-            "This organization's key cannot be opened with the present KEK, so nothing new can be sealed. Restore the KEK.",
-            code="unreadable",
-        ) from None
+        raise Conflict(KEY_UNREADABLE, code="unreadable") from None
+
+
+def shown_status(config: UserLLMConfig, *, keys: frozenset[str]) -> str:
+    """What a person is told. A config whose secret no key at hand opens says so before anybody tries it, and no longer than that.
+
+    keys: the organization's data keys that the present KEK opens (`tenancy.keys.openable_keys`).
+    """
+    status = config.shown_status
+    if status in {ConfigStatus.DISABLED, ConfigStatus.MISSING_KEY}:
+        return status
+    stored = [getattr(config, name) for name in config.SECRET_FIELDS]
+    if not all(names_a_key_of(sealed.text, keys) for sealed in stored if sealed):
+        return ConfigStatus.UNREADABLE.value
+    return ConfigStatus.UNTESTED.value if status == ConfigStatus.UNREADABLE else status
 
 
 def clear_secrets(config: UserLLMConfig) -> None:

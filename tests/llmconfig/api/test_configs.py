@@ -81,7 +81,7 @@ def test_lists_are_newest_first_and_paged(api: APIClient, django_assert_num_quer
         seen += [config["name"] for config in page["results"]]
         url = page["next"]
     assert seen == names[::-1]
-    with django_assert_num_queries(3):  # token, membership, configs
+    with django_assert_num_queries(4):  # token, membership, configs, the organization's keys
         assert len(api.get(URL).json()["results"]) == 5
 
 

@@ -11,6 +11,7 @@ class LLMConfigConfig(AppConfig):
 
     def ready(self) -> None:
         from llmconfig import checks  # noqa: F401, PLC0415  # registers itself once apps are loaded
-        from llmconfig.tenancy import accounts  # noqa: PLC0415  # models, too, only exist now
+        from llmconfig.tenancy import accounts, shredding  # noqa: PLC0415  # models, too, only exist now
 
         accounts.connect()
+        shredding.connect()

@@ -1,13 +1,16 @@
-"""Celery's messages about models, keys, the audit trail and what is kept too long; they carry ids and nothing else."""
+"""Celery's messages about models, keys, the audit trail and what is kept too long, which carry ids alone; and what its processes do as they
+start and end.
+"""
 
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 from uuid import UUID
 
 from celery import shared_task
-from celery.signals import worker_shutdown
+from celery.signals import beat_init, worker_ready, worker_shutdown
 
 logger = logging.getLogger(__name__)
 
@@ -60,3 +63,27 @@ def shred_retired_keys() -> None:
     from llmconfig.services.retired import shred_what_is_due  # noqa: PLC0415  # needs the app registry
 
     shred_what_is_due()
+
+
+@shared_task(name="llmconfig.tasks.reseal_organization", ignore_result=True)
+def reseal_organization(organization_id: str) -> None:
+    """After its data key was rotated. A message that is lost, or dies with its worker, is made good by `finish_key_rotations`."""
+    from llmconfig.services import reseal_organization as reseal  # noqa: PLC0415
+
+    reseal(UUID(organization_id))
+
+
+@shared_task(name="llmconfig.tasks.finish_key_rotations", ignore_result=True)
+def finish_key_rotations() -> None:
+    from llmconfig.services import finish_rotations, resume_rotations  # noqa: PLC0415
+
+    resume_rotations()
+    finish_rotations()
+
+
+@worker_ready.connect
+@beat_init.connect
+def _judge_kek(**_: Any) -> None:
+    from llmconfig.services import warn_at_start  # noqa: PLC0415
+
+    threading.Thread(target=warn_at_start, name="routekit-kek", daemon=True).start()

@@ -130,8 +130,15 @@ def _preload() -> None:
     doorbell.preload()
 
 
+def _judge_kek() -> None:
+    from llmconfig.services import warn_at_start  # noqa: PLC0415  # the server need not wait for it
+
+    warn_at_start()
+
+
 django.setup(set_prefix=False)
 for signal in (signals.request_started, signals.request_finished):  # done above, in the thread that has the connections
     signal.disconnect(close_old_connections)
 signals.request_started.disconnect(reset_queries)
 application = OneHopHandler()
+threading.Thread(target=_judge_kek, name="routekit-kek", daemon=True).start()

@@ -3,6 +3,9 @@
 Two modes. Embedded: `make up` has made `$ROUTEKIT_HOME/embedded.json`, and keys, database and Valkey live under that
 folder. Otherwise (a deployment) SECRET_KEY, KEK, DATABASE_URL and REDIS_URL come from the environment, and a missing or
 weak key stops the start with its name. Setting SECRET_KEY or KEK leaves the embedded mode.
+
+KEK wraps data keys; those of KEK_OTHERS (separated by white space) only unwrap, while one KEK takes over from another. Where they
+lie in files, `read_keyring` reads them anew in a process that runs.
 """
 
 from __future__ import annotations
@@ -42,7 +45,35 @@ EMBEDDED: Final = (HOME / "embedded.json").is_file() and not any(
 )
 
 
-def _key(name: str) -> str:
+_WELL_KNOWN: Final = (
+    "changeme",
+    "change-me",
+    "change_me",
+    "django-insecure-",
+    "replaceme",
+    "replace-me",
+    "your-secret",
+    "your_secret",
+)
+
+
+def _strong(name: str, value: str) -> str:
+    """Raises ImproperlyConfigured with the variable's name for what a stranger could guess."""
+    repeated = any(value == (value[:length] * len(value))[: len(value)] for length in range(1, len(value) // 2 + 1))
+    if len(value) < MIN_KEY_LENGTH or len(set(value)) < 8 or repeated or any(known in value.lower() for known in _WELL_KNOWN):
+        raise ImproperlyConfigured(f"{name} is weak. Set it to at least {MIN_KEY_LENGTH} random characters.")
+    return value
+
+
+def _file_of(name: str) -> Path | None:
+    """Where a key lies: NAME_FILE, or in the embedded mode its file under HOME."""
+    if EMBEDDED:
+        return HOME / "keys" / name.lower()
+    named = os.environ.get(f"{name}_FILE")
+    return Path(named) if named else None
+
+
+def _key(name: str, *, required: bool = True) -> str:
     """A key from the environment, or in the embedded mode from its file under HOME. Refuses what is missing or weak."""
     if EMBEDDED:
         path = HOME / "keys" / name.lower()
@@ -51,11 +82,38 @@ def _key(name: str) -> str:
         except OSError as error:
             raise ImproperlyConfigured(f"{path} cannot be read ({error.strerror}). Restore it from a backup.") from None
     value: str = _env.str(name, default="")
+    if not value and not required:
+        return ""
     if not value:
         raise ImproperlyConfigured(f"{name} is missing. Set {name} or {name}_FILE to at least {MIN_KEY_LENGTH} random characters.")
-    if len(value) < MIN_KEY_LENGTH or len(set(value)) < 8 or value.startswith("django-insecure-"):
-        raise ImproperlyConfigured(f"{name} is weak. Set it to at least {MIN_KEY_LENGTH} random characters.")
-    return value
+    return _strong(name, value)
+
+
+def _keyring() -> tuple[str, tuple[str, ...]]:
+    """The KEK and the others, as they are at the start. Raises ImproperlyConfigured for one that is missing, weak, or the SECRET_KEY."""
+    kek = _key("KEK", required=not ROOT_KEY)
+    if EMBEDDED:
+        return kek, read_keyring()[1]
+    others: str = _env.str("KEK_OTHERS", default="")
+    return kek, _checked(kek, others)
+
+
+def _checked(kek: str, others: str) -> tuple[str, ...]:
+    found = tuple(_strong("KEK_OTHERS", other) for other in others.split())
+    if kek and kek == SECRET_KEY:
+        raise ImproperlyConfigured("KEK is the SECRET_KEY. Set it to random characters of its own.")
+    if SECRET_KEY in found:
+        raise ImproperlyConfigured("KEK_OTHERS names the SECRET_KEY. A KEK has random characters of its own.")
+    return found
+
+
+def read_keyring() -> tuple[str, tuple[str, ...]]:
+    """The KEK and the others, read anew where they lie in files. Raises OSError and ImproperlyConfigured."""
+    kek_file, others_file = _file_of("KEK"), _file_of("KEK_OTHERS")
+    kek = kek_file.read_text().strip() if kek_file else KEK
+    if EMBEDDED:
+        return kek, tuple(others_file.read_text().split()) if others_file and others_file.exists() else ()
+    return _strong("KEK", kek) if kek_file else kek, _checked(kek, others_file.read_text() if others_file else " ".join(KEK_OTHERS))
 
 
 def _flag(name: str, *, default: bool) -> bool:
@@ -118,7 +176,10 @@ def _embedded_facts() -> dict[str, object]:
 
 
 SECRET_KEY: Final = _key("SECRET_KEY")
-KEK: Final = _key("KEK")
+ROOT_KEY: Final = _env.str("ROUTEKIT_ROOT_KEY", default="")
+"""The dotted path of a RootKey, which then wraps in place of the KEK; a KEK beside it still unwraps."""
+KEK, KEK_OTHERS = _keyring()
+KEYRING_FILES: Final = tuple(path for path in (_file_of("KEK"), _file_of("KEK_OTHERS")) if path)
 DEBUG: Final = False
 
 DATABASE_URL: Final = _env.str("DATABASE_URL", default="")
@@ -198,6 +259,8 @@ KEY_GRACE_S: Final = _env.float("ROUTEKIT_KEY_GRACE", default=86_400.0)
 """So long a replaced provider key is kept sealed, to be brought back; 0 keeps none."""
 KEY_CHECK_S: Final = _env.float("ROUTEKIT_KEY_CHECK", default=10.0)
 """So long a new key may take to be checked before it replaces one that works."""
+ROTATION_GRACE_S: Final = _env.float("ROUTEKIT_ROTATION_GRACE", default=60.0)
+"""So long a replaced data key or KEK is kept for what was under way with it."""
 WEB_THREADS: Final = _env.int("ROUTEKIT_WEB_THREADS", default=16)
 WORKER_SLOTS: Final = _env.int("ROUTEKIT_WORKER_SLOTS", default=256)
 LOG_LEVEL: Final = _log_level()

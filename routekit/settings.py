@@ -87,7 +87,9 @@ def _database() -> dict[str, Any]:
     if "sqlite" in database["ENGINE"]:
         database["ENGINE"] = "routekit.sqlite"
         database["CONN_MAX_AGE"] = 60  # of the web's few threads; a worker's unit of work closes its own
-        pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=15000; PRAGMA cache_size=-16000;"
+        # secure_delete: what is deleted is overwritten, a shredded data key for instance.
+        pragmas = "PRAGMA secure_delete=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=15000; "
+        pragmas += "PRAGMA cache_size=-16000;"
         database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 15, "init_command": pragmas}
     else:
         database["ENGINE"] = "django.db.backends.postgresql"
@@ -220,6 +222,12 @@ SPECTACULAR_SETTINGS = {
 # --- routekit
 
 KEK = env.KEK
+KEK_OTHERS = env.KEK_OTHERS
+KEYRING_FILES = env.KEYRING_FILES
+KEYRING_IS_OURS = env.EMBEDDED  # else whoever runs routekit writes these files
+READ_KEYRING = env.read_keyring  # a function: a process that runs reads them anew
+ROOT_KEY = env.ROOT_KEY
+ROTATION_GRACE_S = env.ROTATION_GRACE_S
 DEMO = env.DEMO
 DEMO_SERVICE_URL = env.DEMO_SERVICE_URL
 PRIVATE_HOSTS = env.PRIVATE_HOSTS
@@ -271,6 +279,7 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "agent.tasks.sweep_runs", "schedule": env.SWEEP_S, "options": {"expires": env.SWEEP_S}},
+    "finish-key-rotations": {"task": "llmconfig.tasks.finish_key_rotations", "schedule": 60.0, "options": {"expires": 60.0}},
     "sweep-attachments": {"task": "agent.tasks.sweep_attachments", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "sweep-idempotency": {"task": "llmconfig.tasks.sweep_idempotency", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "apply-retention": {"task": "agent.tasks.apply_retention", "schedule": 86_400.0, "options": {"expires": 86_400.0}},

@@ -17,7 +17,7 @@ from llmconfig.net import UrlForbidden, check_url
 from llmconfig.tenancy.audit import Actor
 from llmconfig.tenancy.caller import Caller, require_change
 from llmconfig.tenancy.errors import Conflict, Invalid
-from llmconfig.tenancy.keys import open_for, seal_for
+from llmconfig.tenancy.keys import open_for, renew, seal_for
 from llmconfig.tenancy.sealed import Sealed
 from llmconfig.vault import Unreadable
 
@@ -68,6 +68,7 @@ def save_new(service: Service, *, caller: Caller, listing: Listing | None = None
         service.slug = free_slug(service.organization, service.display_name)
         try:
             with transaction.atomic():
+                renew(service, "token")  # its server was asked since it was sealed
                 service.save(force_insert=True)
                 if listing is not None:
                     record_listing(service=service, listing=listing)

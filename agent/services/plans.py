@@ -22,8 +22,9 @@ from llmconfig.llm import FinishReason, Reasoning, Role, Tool, ToolResult
 from llmconfig.llm import Message as NeutralMessage
 from llmconfig.llm import ToolCall as NeutralCall
 from llmconfig.services import Deployment as ModelDeployment
-from llmconfig.services import can_open, deployment_for_run, open_keys
+from llmconfig.services import can_open, deployment_for_run
 from llmconfig.tenancy.errors import ServiceError
+from llmconfig.tenancy.keys import openable_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -229,7 +230,7 @@ def _services(run: Run, conversation: Conversation) -> tuple[Sequence[Service], 
         for service in visible.prefetch_related("tools")
         if service.owner_id in (None, run.user_id) and (chosen is None or str(service.id) in chosen)
     ]
-    keys = open_keys(run.organization_id) if any(service.token for service in meant) else frozenset[str]()
+    keys = openable_keys(run.organization_id) if any(service.token for service in meant) else frozenset[str]()
     services = [service for service in meant if can_open(service.token, keys)]
     notices = tuple(unreadable_token(service) for service in meant if service not in services)
     return services, {str(service.id): endpoint_of(service) for service in services}, notices

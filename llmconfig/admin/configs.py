@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 
 from llmconfig.llm import Secret
 from llmconfig.models import UserLLMConfig
-from llmconfig.services import change_config_as_operator, delete_config_as_operator, kek_problem, update_config_as_operator
+from llmconfig.services import change_config_as_operator, delete_config_as_operator, key_problem, update_config_as_operator
 from llmconfig.services.connection import TestRefused
 from llmconfig.services.fields import check_base_url, check_options, check_secrets, credentials_problem, provider_of, secret_fields
 from llmconfig.tenancy.audit import Actor
@@ -50,7 +50,7 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         new_key, credentials = Secret(cleaned.get("new_key", "")), self.new_credentials()
-        if (new_key or credentials) and (problem := kek_problem()):
+        if (new_key or credentials) and (problem := key_problem(self.instance.organization_id)):
             raise forms.ValidationError(problem)
         try:
             provider = provider_of(self.instance.provider_type)

@@ -12,6 +12,7 @@ from llmconfig import services
 from llmconfig.api.fields import JSONObjectField, SecretField
 from llmconfig.models import ConfigStatus, RetiredKey, UserLLMConfig
 from llmconfig.tenancy.caller import Action, Caller, allows
+from llmconfig.tenancy.keys import openable_keys
 from llmconfig.tenancy.rest.serializers import StrictSerializer
 
 _INT32 = 2**31 - 1
@@ -121,25 +122,23 @@ class ConfigSerializer(serializers.ModelSerializer[UserLLMConfig]):
 
     @extend_schema_field(serializers.ChoiceField(choices=ConfigStatus.choices))
     def get_status(self, config: UserLLMConfig) -> str:
-        if config.is_enabled and self._is_sealed_away(config):
-            return ConfigStatus.UNREADABLE.value
-        return config.shown_status
+        return services.shown_status(config, keys=self._openable_keys(config))
 
     def get_status_detail(self, config: UserLLMConfig) -> str:
-        return services.UNREADABLE if self._is_sealed_away(config) else config.status_detail
+        is_readable = services.is_readable(config, self._openable_keys(config))
+        was = config.status == ConfigStatus.UNREADABLE
+        return services.UNREADABLE if not is_readable else "" if was else config.status_detail
+
+    def _openable_keys(self, config: UserLLMConfig) -> frozenset[str]:
+        known: dict[Any, frozenset[str]] = cast("dict[str, Any]", self.context).setdefault("openable_keys", {})
+        if config.organization_id not in known:
+            known[config.organization_id] = openable_keys(config.organization_id)
+        return known[config.organization_id]
 
     def get_not_allowed(self, config: UserLLMConfig) -> str | None:
         caller: Caller | None = self.context.get("caller")
         refused = services.refusal_for(caller, config, config.model) if caller else services.refusal_of(config, config.model)
         return refused.words if refused else None
-
-    def _is_sealed_away(self, config: UserLLMConfig) -> bool:
-        if not (config.api_key or config.credentials):
-            return False
-        known: dict[Any, frozenset[str]] = cast("dict[str, Any]", self.context).setdefault("open_keys", {})
-        if config.organization_id not in known:
-            known[config.organization_id] = services.open_keys(config.organization_id)
-        return not services.is_readable(config, known[config.organization_id])
 
     @extend_schema_field(RetiredKeySerializer(many=True))
     def get_retired_keys(self, config: UserLLMConfig) -> Any:

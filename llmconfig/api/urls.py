@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from llmconfig.api import audit, catalogue, configs, members, organization, tokens
+from llmconfig.api import audit, catalogue, configs, key_rotation, members, organization, tokens
 from llmconfig.tenancy.rest import paths  # noqa: F401  # <id:...>
 
 urlpatterns = [
@@ -25,6 +25,7 @@ urlpatterns = [
     path("organization/invitations/<id:id>", members.OneInvitation.as_view(), name="invitation"),
     path("organization/invitations/<id:id>/renew", members.RenewInvitation.as_view(), name="invitation-renew"),
     path("organizations", organization.Organizations.as_view(), name="organizations"),
+    path("organization/rotate-keys", key_rotation.KeyRotation.as_view(), name="rotate-keys"),
     path("tokens", tokens.TokenList.as_view(), name="tokens"),
     path("tokens/<id:id>", tokens.TokenDetail.as_view(), name="token"),
     path("audit", audit.AuditTrail.as_view(), name="api-audit"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Final, NoReturn
 
 MASK: Final = "••••"
@@ -23,6 +24,8 @@ class Secret:
     def reveal(self) -> str:
         return self.__text
 
+    reveal.alters_data = True  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]  # so a template does not call it
+
     def __bool__(self) -> bool:
         return bool(self.__text)
 
@@ -30,7 +33,7 @@ class Secret:
         return len(self.__text)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self.__text == other.__text
+        return isinstance(other, Secret) and hmac.compare_digest(self.__text.encode(), other.__text.encode())
 
     __hash__ = None  # type: ignore[assignment]  # a hash of a credential must not become a cache key
 
@@ -44,6 +47,9 @@ class Secret:
         return format(MASK, spec)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Secret is never pickled")
+
+    def __getstate__(self) -> NoReturn:
         raise TypeError("a Secret is never pickled")
 
     def hint(self) -> str:

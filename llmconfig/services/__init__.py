@@ -1,7 +1,7 @@
 """What the API, the pages, the admin, commands and `agent` may ask of llmconfig. `__all__` is the surface."""
 
 from llmconfig.services.audit import audit_events_for, export_audit, last_verification, verify_audit
-from llmconfig.services.canary import kek_problem
+from llmconfig.services.canary import kek_problem, warn_at_start
 from llmconfig.services.catalogue import ModelRow, default_target, larger_models, model_of, models_for, resolve_target
 from llmconfig.services.clients import (
     UNREADABLE,
@@ -38,6 +38,14 @@ from llmconfig.services.custom_models import (
     delete_custom_model,
     update_custom_model,
 )
+from llmconfig.services.data_key_rotation import (
+    finish_rotations,
+    key_problem,
+    promote_data_key,
+    reseal_organization,
+    resume_rotations,
+    rotate_keys,
+)
 from llmconfig.services.demo import ensure_demo_config
 from llmconfig.services.facts import ModelFacts, facts_of
 from llmconfig.services.fields import available_providers, effective_base_url, egress_policy, provider_of
@@ -52,6 +60,7 @@ from llmconfig.services.invitations import (
     revoke_invitation,
     status_of,
 )
+from llmconfig.services.kek import keys_by_root, keys_elsewhere, rewrap_keys
 from llmconfig.services.members import (
     add_member_as_operator,
     change_role,
@@ -79,7 +88,7 @@ from llmconfig.services.places import waiting_place
 from llmconfig.services.policy import Refusal, refusal_for, refusal_of
 from llmconfig.services.pool import ClientPool, preload_providers, stale_clients
 from llmconfig.services.pricing import Cost, price_attempt
-from llmconfig.services.readable import can_open, is_readable, open_keys
+from llmconfig.services.readable import can_open, is_readable, shown_status
 from llmconfig.services.refresh import Refreshed, refresh_models
 from llmconfig.services.restoring import restore_key, shred_retired_keys
 from llmconfig.services.retired import retired_keys
@@ -91,6 +100,7 @@ from llmconfig.services.shared_keys import import_env_keys
 from llmconfig.services.standing import note_outcome
 from llmconfig.services.tokens import create_token, issue_token, revoke_as, revoke_token, tokens_for
 from llmconfig.services.uses import USES
+from llmconfig.tenancy.shredding import shred_keys
 
 __all__ = [
     "UNREADABLE",
@@ -141,6 +151,7 @@ __all__ = [
     "ensure_demo_config",
     "export_audit",
     "facts_of",
+    "finish_rotations",
     "found_organization",
     "has_second_factor",
     "import_env_keys",
@@ -150,6 +161,9 @@ __all__ = [
     "is_readable",
     "issue_token",
     "kek_problem",
+    "key_problem",
+    "keys_by_root",
+    "keys_elsewhere",
     "larger_models",
     "last_verification",
     "mail_invitation",
@@ -161,11 +175,11 @@ __all__ = [
     "note_outcome",
     "note_result",
     "open_credentials",
-    "open_keys",
     "organization_counts",
     "preload_provider",
     "preload_providers",
     "price_attempt",
+    "promote_data_key",
     "provider_of",
     "provider_row",
     "refresh_models",
@@ -175,14 +189,20 @@ __all__ = [
     "remove_member_as_operator",
     "renew_invitation",
     "require_working",
+    "reseal_organization",
     "resolve_target",
     "restore_key",
+    "resume_rotations",
     "retired_keys",
     "reveal_for_run",
     "revoke_as",
     "revoke_invitation",
     "revoke_token",
+    "rewrap_keys",
+    "rotate_keys",
     "same_key_as",
+    "shown_status",
+    "shred_keys",
     "shred_retired_keys",
     "stale_clients",
     "status_of",
@@ -197,4 +217,5 @@ __all__ = [
     "update_organization_as_operator",
     "verify_audit",
     "waiting_place",
+    "warn_at_start",
 ]

@@ -84,10 +84,10 @@ def create_config(*, caller: Caller, actor: Actor | None = None, **fields: Unpac
         **{name: fields[name] for name in _PLAIN if name in fields},  # type: ignore[literal-required]
     )
     config.name = config.name or provider.label
-    put_secrets(config, api_key=fields.get("api_key"), credentials=given_credentials(fields))
-    if config.api_key or config.credentials:
-        config.secret_version = 1
-    with transaction.atomic():
+    with transaction.atomic():  # sealed in it, so that a rotation does not delete the key before this is stored
+        put_secrets(config, api_key=fields.get("api_key"), credentials=given_credentials(fields))
+        if config.api_key or config.credentials:
+            config.secret_version = 1
         _save(config, fields.get("is_default"))
         record_creation(config, actor=actor or Actor.of(caller))
     return config

@@ -18,7 +18,8 @@ from llmconfig.tenancy.audit import Actor, record
 from llmconfig.tenancy.caller import SESSION_ORGANIZATION, Action, Caller
 from llmconfig.tenancy.departures import organization_ending
 from llmconfig.tenancy.errors import Conflict, Invalid
-from llmconfig.tenancy.models import DataKey, Invitation, Membership, Organization, Role, User
+from llmconfig.tenancy.models import Invitation, Membership, Organization, Role, User
+from llmconfig.tenancy.shredding import shred_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -153,7 +154,7 @@ def _end(organization: Organization, actor: Actor) -> None:
     """Its keys go first: what they sealed is unreadable from then on, in every copy of the rows, too."""
     id, named = organization.pk, ("organization", str(organization.pk), organization.name)
     members = organization.memberships.count()
-    DataKey.objects.filter(organization=organization).delete()
+    shred_keys(organization)
     organization_ending.send(sender=Organization, organization=organization)
     organization.delete()
     for chain in (id, None):

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from llmconfig.llm import Credentials, Secret
+from llmconfig.services.data_key_rotation import KEY_UNREADABLE
 from llmconfig.services.fields import connection_fields, credentials_problem, provider_of, secret_fields
 from llmconfig.tenancy.errors import Conflict
 from llmconfig.tenancy.keys import data_key_for, open_for, seal_for
@@ -31,10 +32,7 @@ def put_secrets(config: UserLLMConfig, *, api_key: Secret | None, credentials: M
             merged = {**_opened_or_nothing(config), **{name: secret.reveal() for name, secret in credentials.items()}}
             config.credentials = Sealed(seal_for(config, "credentials", Secret(json.dumps(merged))))
     except Unreadable:
-        raise Conflict(
-            "This organization's key cannot be opened with the present KEK, so nothing new can be sealed. Restore the KEK.",
-            code="unreadable",
-        ) from None
+        raise Conflict(KEY_UNREADABLE, code="unreadable") from None
 
 
 def clear_secrets(config: UserLLMConfig) -> None:

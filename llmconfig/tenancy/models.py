@@ -120,7 +120,11 @@ class Invitation(TenantModel):
 
 
 class DataKey(models.Model):
-    """A key of one organization, wrapped by the root key. Deleting the row makes all that it sealed unreadable for good."""
+    """A key of one organization, wrapped by the root key. Deleting the row makes all that it sealed unreadable for good.
+
+    retired_at: since when another seals. resealed_at: when all that it had sealed was under another, but for what cannot be opened; null
+    while a rotation is under way, and for a key that was set aside because no present root key opens it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="data_keys")
@@ -128,6 +132,7 @@ class DataKey(models.Model):
     wrapped = models.BinaryField()
     created_at = models.DateTimeField(auto_now_add=True)
     retired_at = models.DateTimeField(null=True, blank=True)
+    resealed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

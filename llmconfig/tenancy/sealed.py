@@ -66,5 +66,18 @@ class SealedField(models.TextField):  # type: ignore[type-arg]  # generic in the
         return self.get_prep_value(self.value_from_object(obj))
 
     def get_lookup(self, lookup: str) -> Any:
-        """A ciphertext differs each time; only "is it empty" can be asked."""
-        return super().get_lookup(lookup) if lookup in {"exact", "in", "isnull"} else None
+        """A ciphertext differs each time; only "is it empty" and "which key sealed it" can be asked."""
+        return super().get_lookup(lookup) if lookup in {"exact", "in", "isnull", "sealed_with"} else None
+
+
+@SealedField.register_lookup
+class SealedWith(models.Lookup):
+    """`field__sealed_with=key_id`: the values that a data key sealed."""
+
+    lookup_name = "sealed_with"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        escaped = str(self.rhs).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+        return f"{column} LIKE %s ESCAPE '\\'", (*parameters, f"v1.{escaped}.%")

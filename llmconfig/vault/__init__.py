@@ -2,7 +2,7 @@
 
 from llmconfig.vault.chain import FIRST, chain_key, mac
 from llmconfig.vault.cipher import fingerprint, key_id_of, open_sealed, seal
-from llmconfig.vault.keys import DataKey, LocalRootKey, RootKey, new_data_key
+from llmconfig.vault.keys import DataKey, LocalRootKey, RootKey, RootKeys, new_data_key, root_id_of
 from llmconfig.vault.values import Context, Unreadable
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "DataKey",
     "LocalRootKey",
     "RootKey",
+    "RootKeys",
     "Unreadable",
     "chain_key",
     "fingerprint",
@@ -18,5 +19,6 @@ __all__ = [
     "mac",
     "new_data_key",
     "open_sealed",
+    "root_id_of",
     "seal",
 ]

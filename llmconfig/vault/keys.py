@@ -29,7 +29,13 @@ def new_data_key() -> DataKey:
 
 
 class RootKey(ABC):
-    """context binds a wrapped key to its organization and key id."""
+    """What wraps data keys: the KEK, or a key that never leaves a KMS.
+
+    key_id: names the root key that wraps now; no dot in it. context binds a wrapped key to whose it is and to its key id. A wrapped key
+    begins with `v1.<key_id>.`, so that those of an older root key are found without opening any; the rest is the root key's own.
+    """
+
+    key_id: str
 
     @abstractmethod
     def wrap(self, material: bytes, *, context: str) -> bytes: ...
@@ -37,6 +43,10 @@ class RootKey(ABC):
     @abstractmethod
     def unwrap(self, wrapped: bytes, *, context: str) -> bytes:
         """Raises `Unreadable` when another root key wrapped it, or for another context."""
+
+    def knows(self, root_id: str) -> bool:
+        """Whether it can unwrap what this key_id wrapped."""
+        return root_id == self.key_id
 
 
 class LocalRootKey(RootKey):
@@ -46,16 +56,45 @@ class LocalRootKey(RootKey):
         self._keys = {_root_id(material): material for material in (derive(text.encode(), b"v1|root", 32) for text in (current, *older))}
         self.key_id = next(iter(self._keys))
 
+    def knows(self, root_id: str) -> bool:
+        return root_id in self._keys
+
     def wrap(self, material: bytes, *, context: str) -> bytes:
         return f"v1.{self.key_id}.".encode() + encrypt(self._keys[self.key_id], f"v1|wrap|{context}".encode(), material)
 
     def unwrap(self, wrapped: bytes, *, context: str) -> bytes:
-        version, _, rest = wrapped.partition(b".")
-        root_id, _, token = rest.partition(b".")
-        material = self._keys.get(root_id.decode("ascii", "replace"))
-        if version != b"v1" or material is None:
+        material = self._keys.get(root_id_of(wrapped))
+        if material is None:
             raise Unreadable("The KEK is not the one that wrapped this organization's key.")
-        return decrypt(material, f"v1|wrap|{context}".encode(), token)
+        return decrypt(material, f"v1|wrap|{context}".encode(), wrapped.split(b".", 2)[2])
+
+
+class RootKeys(RootKey):
+    """The first wraps, any of them unwraps: a KMS takes over from the KEK, or gives back to it, and nothing is unreadable meanwhile."""
+
+    def __init__(self, current: RootKey, *others: RootKey) -> None:
+        self._current, self._all = current, (current, *others)
+        self.key_id = current.key_id
+
+    def wrap(self, material: bytes, *, context: str) -> bytes:
+        return self._current.wrap(material, context=context)
+
+    def unwrap(self, wrapped: bytes, *, context: str) -> bytes:
+        root_id = root_id_of(wrapped)
+        for root in self._all:
+            if root.knows(root_id):
+                return root.unwrap(wrapped, context=context)
+        raise Unreadable("No root key here is the one that wrapped this organization's key.")
+
+    def knows(self, root_id: str) -> bool:
+        return any(root.knows(root_id) for root in self._all)
+
+
+def root_id_of(wrapped: bytes) -> str:
+    """The key_id of the root key that wrapped it, "" for what is no wrapped key."""
+    version, _, rest = wrapped.partition(b".")
+    root_id, dot, _ = rest.partition(b".")
+    return root_id.decode("ascii", "replace") if version == b"v1" and dot else ""
 
 
 def _root_id(material: bytes) -> str:

@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from django.core.management import call_command
 
 from llmconfig.checks import UNREADABLE_KEK, kek_fits
-from llmconfig.services import kek_problem
+from llmconfig.services import kek_problem, warn_at_start
 from llmconfig.tenancy.keys import data_key_for
+from llmconfig.tenancy.models import DataKey
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.llmconfig.people import Person
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +62,42 @@ def test_a_kek_that_does_not_fit_warns_and_starts(alice: Person, settings, capsy
     assert warning.id == UNREADABLE_KEK
     call_command("check", databases=["default"])
     assert UNREADABLE_KEK in capsys.readouterr().err
+
+
+def test_it_tells_how_many_organizations_are_concerned(alice: Person, mallory: Person, settings) -> None:
+    data_key_for(alice.organization.pk)
+    kek, settings.KEK = settings.KEK, "restored-under-another-kek-0123456789"
+    data_key_for(mallory.organization.pk)
+    assert "data keys of 1 of 2 organizations" in kek_problem()
+    settings.KEK_OTHERS = (kek,)
+    assert kek_problem() == ""
+
+
+def test_a_key_that_is_damaged_does_not_open_though_its_kek_is_here(alice: Person) -> None:
+    data_key_for(alice.organization.pk)
+    row = DataKey.objects.get()
+    DataKey.objects.update(wrapped=bytes(row.wrapped)[:-4] + b"xxxx")
+    assert "1 of 1 organization:" in kek_problem()
+
+
+@pytest.mark.parametrize("command", ["create_token", "import_env_keys", "rotate_keys", "sweep_runs"])
+def test_promise_7_every_command_of_ours_warns(alice: Person, settings, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    data_key_for(alice.organization.pk)
+    settings.KEK = "restored-under-another-kek-0123456789"
+    arguments = {"create_token": ["alice"], "import_env_keys": ["--user", "alice"], "rotate_keys": ["--status"]}.get(command, [])
+    call_command(command, *arguments, skip_checks=False)
+    assert UNREADABLE_KEK in capsys.readouterr().err
+
+
+def test_a_process_that_starts_never_fails_for_its_judgement(
+    alice: Person, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> str:
+        raise RuntimeError
+
+    monkeypatch.setattr("llmconfig.services.canary.kek_problem", broken)
+    warn_at_start()
+    assert "could not be judged" in caplog.text
 
 
 def test_without_a_database_nothing_is_asked() -> None:

@@ -16,6 +16,23 @@ STRONG = {
     "ALLOWED_HOSTS": "routekit.example",
 }
 
+WEAK = [
+    "short",
+    "a" * 64,
+    "django-insecure-0123456789abcdefghijklmnopqrstuvwxyz",
+    "changeme-changeme-0123456789-abcdefghij",
+    "CHANGE-ME-please-0123456789-abcdefghijkl",
+    "your-secret-key-goes-here-0123456789abc",
+    "0123456789abcdef" * 3,
+    "correct-horse-" * 3 + "correct",
+]
+PROCESSES = {
+    "manage.py": ("manage.py", "create_token", "alice"),
+    "web": ("-m", "uvicorn", "routekit.asgi:application", "--uds", "web.socket"),
+    "worker": ("-m", "celery", "-A", "routekit", "worker", "-P", "threads"),
+    "beat": ("-m", "celery", "-A", "routekit", "beat"),
+}
+
 
 def manage(*arguments, home, **values):
     return subprocess.run(
@@ -36,7 +53,7 @@ def test_a_deployment_with_strong_keys_passes_its_checks(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "KEK", "DATABASE_URL"])
-def test_what_is_missing_is_named(tmp_path, name):
+def test_promise_6_what_is_missing_is_named(tmp_path, name):
     done = manage("check", home=tmp_path, **{key: value for key, value in STRONG.items() if key != name})
 
     assert done.returncode != 0
@@ -45,8 +62,8 @@ def test_what_is_missing_is_named(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "KEK"])
-@pytest.mark.parametrize("weak", ["short", "a" * 64, "django-insecure-0123456789abcdefghijklmnopqrstuvwxyz"])
-def test_what_is_weak_is_named_but_not_shown(tmp_path, name, weak):
+@pytest.mark.parametrize("weak", WEAK)
+def test_promise_6_what_is_weak_is_named_but_not_shown(tmp_path, name, weak):
     done = manage("check", home=tmp_path, **{**STRONG, name: weak})
 
     assert done.returncode != 0
@@ -136,3 +153,61 @@ def test_facts_of_the_embedded_mode_that_cannot_be_read_are_named(tmp_path):
     assert done.returncode == 1
     assert "embedded.json cannot be read" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize(("name", "value", "said"), [("KEK", "", "KEK is missing"), ("SECRET_KEY", "changeme" * 5, "SECRET_KEY is weak")])
+def test_promise_6_no_process_starts_without_good_keys_and_each_says_which(tmp_path, process, name, value, said):
+    done = subprocess.run(
+        [sys.executable, *PROCESSES[process]],
+        cwd=ROOT,
+        env=environment(**{**STRONG, "ROUTEKIT_HOME": str(tmp_path), name: value}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert said in done.stdout + done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("weak", WEAK)
+def test_promise_6_each_of_the_other_keks_is_as_strong(tmp_path, weak):
+    others = f"{STRONG['KEK'][::-1]}\n{weak}"
+
+    done = manage("check", home=tmp_path, **STRONG, KEK_OTHERS=others)
+
+    assert done.returncode == 1
+    assert "KEK_OTHERS is weak" in done.stderr
+    assert weak not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"KEK": STRONG["SECRET_KEY"]}, "KEK is the SECRET_KEY"), ({"KEK_OTHERS": STRONG["SECRET_KEY"]}, "KEK_OTHERS names the SECRET_KEY")],
+)
+def test_promise_6_a_kek_is_not_the_secret_key(tmp_path, changed, said):
+    done = manage("check", home=tmp_path, **{**STRONG, **changed})
+
+    assert done.returncode == 1
+    assert f"routekit cannot start: {said}" in done.stderr
+    assert STRONG["SECRET_KEY"] not in done.stderr
+
+
+def test_the_other_keks_may_come_from_a_file(tmp_path):
+    (tmp_path / "others").write_text(f"{STRONG['KEK'][::-1]}\n\n  {STRONG['KEK']}-older\n")
+
+    done = manage("check", home=tmp_path, **STRONG, KEK_OTHERS_FILE=str(tmp_path / "others"))
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_with_a_root_key_of_a_kms_no_kek_is_needed(tmp_path):
+    values = {name: value for name, value in STRONG.items() if name != "KEK"}
+
+    done = manage("check", home=tmp_path, **values, ROUTEKIT_ROOT_KEY="company.kms.RootKey")
+
+    assert done.returncode == 0, done.stderr
+    assert "KEK is weak" in manage("check", home=tmp_path, **values, KEK="short", ROUTEKIT_ROOT_KEY="company.kms.RootKey").stderr

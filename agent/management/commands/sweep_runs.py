@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from agent.services.claims import sweep
+from llmconfig.management.judging import JudgingCommand
 
 
-class Command(BaseCommand):
+class Command(JudgingCommand):
     help = "Nudge runs whose worker was lost or whose message never arrived, and close approvals whose time is over."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from llmconfig.management.judging import JudgingCommand
 from llmconfig.models import Organization, User
 from llmconfig.services import issue_token
 from llmconfig.tenancy.audit.actors import OPERATOR
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 
-class Command(BaseCommand):
+class Command(JudgingCommand):
     help = "Prints a new API token. It is shown this once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from llmconfig.management.judging import JudgingCommand
 from llmconfig.models import User
 from llmconfig.services import import_env_keys, test_new_configs
 from llmconfig.tenancy.audit.actors import OPERATOR
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from llmconfig.services import ConnectionResult
 
 
-class Command(BaseCommand):
+class Command(JudgingCommand):
     help = "Makes a config for each provider whose key is in the environment, and tests it. A provider the user already has is left alone."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -18,6 +18,7 @@ from rest_framework import exceptions
 from llmconfig.tenancy.audit.refusals import note_refusal
 from llmconfig.tenancy.errors import BudgetExhausted, Conflict, Forbidden, Invalid, NotFound, ServiceError, Unavailable
 from llmconfig.tenancy.rest.permissions import action_of
+from llmconfig.vault import Unreadable
 
 __all__ = ["BudgetExhausted", "Conflict", "ExceptionHandler", "Forbidden", "Invalid", "NotFound", "ServiceError", "Unavailable"]
 
@@ -57,6 +58,8 @@ class ExceptionHandler(handler.ExceptionHandler):
             return exceptions.NotFound()
         if isinstance(exc, RequestDataTooBig):
             return RequestTooLarge(f"The request is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes. Shorten it, or split it.")
+        if isinstance(exc, Unreadable):  # where a service does not say it better
+            exc = Conflict("What is stored here was sealed under another KEK. Restore that KEK.", code="unreadable")
         if isinstance(exc, ServiceError):
             return _api_exception(exc)
         known: Exception = super().convert_known_exceptions(exc)

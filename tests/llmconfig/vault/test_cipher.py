@@ -44,7 +44,7 @@ def test_what_was_sealed_opens(text: str) -> None:
     assert open_sealed(seal(Secret(text), CONTEXT, KEY), CONTEXT, KEY).reveal() == text
 
 
-def test_no_swap_of_two_ciphertexts_opens() -> None:
+def test_promise_1_no_swap_of_two_ciphertexts_opens() -> None:
     """security.md, promise 1: every pair of different places, far more than 500 swaps."""
     places = [
         (Context(table, field, organization, owner, row), key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmconfig.vault import LocalRootKey, Unreadable, new_data_key
+from llmconfig.vault import LocalRootKey, RootKeys, Unreadable, new_data_key, root_id_of
 
 KEK = "a-key-encryption-key-of-some-length"
 OTHER = "another-key-encryption-key-entirely"
@@ -43,3 +43,25 @@ def test_what_is_no_wrapped_key_is_unreadable(wrapped: bytes) -> None:
 def test_key_material_is_not_in_a_repr() -> None:
     key = new_data_key()
     assert repr(key) == f"DataKey(key_id='{key.key_id}')"
+
+
+def test_a_wrapped_key_names_its_root_key() -> None:
+    root = LocalRootKey(KEK, OTHER)
+    wrapped = root.wrap(new_data_key().material, context="c")
+    assert root_id_of(wrapped) == root.key_id == LocalRootKey(KEK).key_id
+    assert root.knows(root.key_id)
+    assert root.knows(LocalRootKey(OTHER).key_id)
+    assert not LocalRootKey(OTHER).knows(root.key_id)
+    assert [root_id_of(text) for text in (b"", b"v1", b"v1.abc", b"v2.abc.x")] == ["", "", "", ""]
+
+
+def test_of_several_root_keys_the_first_wraps_and_the_one_that_knows_unwraps() -> None:
+    key = new_data_key().material
+    first, second = LocalRootKey(KEK), LocalRootKey(OTHER)
+    both = RootKeys(first, second)
+    assert both.key_id == first.key_id
+    assert first.unwrap(both.wrap(key, context="c"), context="c") == key
+    assert both.unwrap(second.wrap(key, context="c"), context="c") == key
+    assert both.knows(second.key_id)
+    with pytest.raises(Unreadable):
+        both.unwrap(LocalRootKey("a-third-key-encryption-key-entirely").wrap(key, context="c"), context="c")

@@ -23,18 +23,21 @@ from agent.services.conversations import create_conversation
 from agent.services.journal import commit_intent
 from agent.services.listing import Listing, block_tool, pin_tools
 from llmconfig.llm import Secret
-from llmconfig.services import create_config, create_custom_model
+from llmconfig.services import create_config, create_custom_model, create_token, invite_member, update_config
 from llmconfig.tenancy.audit import AuditEvent
+from llmconfig.tenancy.models import Role
 from tests.agent.rows import answered, claimed, decision, definition, queued_run, service_of, tool_call
+from tests.llmconfig.people import person
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from uuid import UUID
 
     from tests.llmconfig.people import Person
 
 pytestmark = pytest.mark.django_db
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
-SELF = "api/user/services/<uuid:id>"
+SELF = "api/user/services/<id:id>"
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,22 @@ def custom_model(alice: Person) -> Any:
     return create_custom_model(caller=alice.caller, config=config.id, model="ft:mine", price=price)
 
 
+def config(alice: Person, *, rotated: bool = False, moved: bool = False) -> Any:
+    """moved: to another server, so that it has no key and nobody is asked about it."""
+    made = create_config(caller=alice.caller, provider_type="openai", name="OpenAI", api_key=Secret("sk-0123456789abcdef"))
+    if moved:
+        return update_config(caller=alice.caller, id=made.id, base_url="https://other.example/v1")
+    return update_config(caller=alice.caller, id=made.id, api_key=Secret("sk-fedcba9876543210")) if rotated else made
+
+
+def colleague(alice: Person) -> UUID:
+    return person("bob", alice.organization).user.memberships.get().pk
+
+
+def invitation(alice: Person) -> UUID:
+    return invite_member(caller=alice.caller, role=Role.VIEWER)[0].pk
+
+
 def new_model(alice: Person) -> Way:
     config = create_config(caller=alice.caller, provider_type="openai", name="OpenAI", api_key=Secret("sk-0123456789abcdef"))
     return Way("/api/models", ("model.created",), {"config": str(config.id), "model": "ft:mine"})
@@ -92,21 +111,19 @@ def approval(alice: Person) -> Way:
 NEW_SERVICE = {"display_name": "Docs", "url": "https://docs.example/mcp", "auth_type": "bearer", "token": "canary-token"}
 RECORDED: dict[tuple[str, str], Callable[[Person], Way]] = {
     ("POST", "api/models"): new_model,
-    ("PATCH", "api/models/<uuid:id>"): lambda alice: Way(
+    ("PATCH", "api/models/<id:id>"): lambda alice: Way(
         f"/api/models/{custom_model(alice).id}", ("model.changed",), {"price": None, "label": "Mine"}, "PATCH"
     ),
-    ("DELETE", "api/models/<uuid:id>"): lambda alice: Way(f"/api/models/{custom_model(alice).id}", ("model.deleted",), method="DELETE"),
+    ("DELETE", "api/models/<id:id>"): lambda alice: Way(f"/api/models/{custom_model(alice).id}", ("model.deleted",), method="DELETE"),
     ("POST", "api/audit/verify"): lambda alice: Way("/api/audit/verify", ("audit.verified",)),
-    ("DELETE", "api/conversations/<uuid:id>"): lambda alice: Way(
+    ("DELETE", "api/conversations/<id:id>"): lambda alice: Way(
         f"/api/conversations/{create_conversation(caller=alice.caller, title='canary-title').id}",
         ("conversation.deleted",),
         method="DELETE",
     ),
-    ("POST", "api/tool-calls/<uuid:id>/approve"): approval,
-    ("POST", "api/tool-calls/<uuid:id>/deny"): lambda alice: Way(
-        f"/api/tool-calls/{waiting_call(alice).id}/deny", ("tool_call.denied",), {}
-    ),
-    ("POST", "api/tool-calls/<uuid:id>/resolve"): lambda alice: Way(
+    ("POST", "api/tool-calls/<id:id>/approve"): approval,
+    ("POST", "api/tool-calls/<id:id>/deny"): lambda alice: Way(f"/api/tool-calls/{waiting_call(alice).id}/deny", ("tool_call.denied",), {}),
+    ("POST", "api/tool-calls/<id:id>/resolve"): lambda alice: Way(
         f"/api/tool-calls/{waiting_call(alice, 'unknown').id}/resolve", ("tool_call.resolved",), {"outcome": "skip"}
     ),
     ("POST", "api/user/services"): lambda alice: Way("/api/user/services", ("service.created",), NEW_SERVICE),
@@ -122,24 +139,58 @@ RECORDED: dict[tuple[str, str], Callable[[Person], Way]] = {
         f"/api/user/services/{service(alice).id}/tools/find", ("tool.policy_changed", "tool.classified"), {"policy": "auto"}, "PATCH"
     ),
     ("POST", f"{SELF}/tools/<path:name>/approve"): changed_tool,
-    ("DELETE", f"{SELF}/grants/<uuid:grant>"): grant,
+    ("DELETE", f"{SELF}/grants/<id:grant>"): grant,
+}
+CONFIG = "api/user/llm-config/<id:id>"
+RECORDED |= {
+    ("POST", "api/user/llm-config"): lambda alice: Way(
+        "/api/user/llm-config", ("config.created",), {"provider_type": "openai", "api_key": "sk-canary-0123456789"}
+    ),
+    ("PATCH", CONFIG): lambda alice: Way(
+        f"/api/user/llm-config/{config(alice).id}", ("config.rotated",), {"api_key": "sk-canary-0123456789"}, "PATCH"
+    ),
+    ("DELETE", CONFIG): lambda alice: Way(f"/api/user/llm-config/{config(alice).id}", ("config.deleted",), method="DELETE"),
+    ("POST", f"{CONFIG}/restore-key"): lambda alice: Way(
+        f"/api/user/llm-config/{config(alice, rotated=True).id}/restore-key", ("config.restored",)
+    ),
+    ("DELETE", f"{CONFIG}/retired-keys"): lambda alice: Way(
+        f"/api/user/llm-config/{config(alice, rotated=True).id}/retired-keys", ("config.shredded",), method="DELETE"
+    ),
+    ("POST", "api/user/llm-config/test"): lambda alice: Way(
+        "/api/user/llm-config/test", ("config.tested",), {"id": str(config(alice, moved=True).id)}
+    ),
+    ("POST", "api/tokens"): lambda alice: Way("/api/tokens", ("token.created",), {"name": "ci"}),
+    ("DELETE", "api/tokens/<id:id>"): lambda alice: Way(
+        f"/api/tokens/{create_token(caller=alice.caller, name='old')[0].id}", ("token.revoked",), method="DELETE"
+    ),
+    ("PATCH", "api/organization"): lambda alice: Way("/api/organization", ("policy.changed",), {"members_may_bring_keys": False}, "PATCH"),
+    ("POST", "api/organization/rotate-keys"): lambda alice: Way("/api/organization/rotate-keys", ("keys.rotated",)),
+    ("POST", "api/organization/members"): lambda alice: Way("/api/organization/members", ("member.invited",), {"role": "viewer"}),
+    ("PATCH", "api/organization/members/<id:id>"): lambda alice: Way(
+        f"/api/organization/members/{colleague(alice)}", ("member.role_changed",), {"role": "viewer"}, "PATCH"
+    ),
+    ("DELETE", "api/organization/members/<id:id>"): lambda alice: Way(
+        f"/api/organization/members/{colleague(alice)}", ("member.removed",), method="DELETE"
+    ),
+    ("DELETE", "api/organization/invitations/<id:id>"): lambda alice: Way(
+        f"/api/organization/invitations/{invitation(alice)}", ("invitation.revoked",), method="DELETE"
+    ),
+    ("POST", "api/organization/invitations/<id:id>/renew"): lambda alice: Way(
+        f"/api/organization/invitations/{invitation(alice)}/renew", ("member.invited",)
+    ),
 }
 OWN = "a person's own work, which the trail does not follow: its runs, steps and costs are rows of their own"
-ELSEWHERE = "recorded by its own service, whose tests show it"
 NOT_RECORDED = {
     ("POST", "api/attachments"): OWN,
-    ("DELETE", "api/attachments/<uuid:id>"): OWN,
+    ("DELETE", "api/attachments/<id:id>"): OWN,
     ("POST", "api/conversations"): OWN,
-    ("PATCH", "api/conversations/<uuid:id>"): OWN,
-    ("POST", "api/conversations/<uuid:id>/messages"): OWN,
-    ("POST", "api/runs/<uuid:id>/cancel"): OWN,
-    ("POST", "api/user/llm-config/<uuid:id>/models/refresh"): "reads a provider's list again",
-    ("POST", "api/user/llm-config"): ELSEWHERE,
-    ("PATCH", "api/user/llm-config/<uuid:id>"): ELSEWHERE,
-    ("DELETE", "api/user/llm-config/<uuid:id>"): ELSEWHERE,
-    ("POST", "api/user/llm-config/test"): ELSEWHERE,
-    ("POST", "api/tokens"): ELSEWHERE,
-    ("DELETE", "api/tokens/<uuid:id>"): ELSEWHERE,
+    ("PATCH", "api/conversations/<id:id>"): OWN,
+    ("POST", "api/conversations/<id:id>/messages"): OWN,
+    ("POST", "api/runs/<id:id>/cancel"): OWN,
+    ("POST", "api/user/llm-config/<id:id>/models/refresh"): "reads a provider's list again",
+    ("POST", "api/organization/switch"): "a session's choice of what it looks at",
+    ("POST", "api/organizations"): "by a session alone: tests/llmconfig/api/test_organization.py",
+    ("DELETE", "api/organization"): "its events go to two chains: tests/llmconfig/api/test_organization.py",
 }
 
 
@@ -162,8 +213,8 @@ def _world(monkeypatch: pytest.MonkeyPatch, valkey: str) -> None:
     """A service that answers nothing, an egress that allows it, and no broker."""
     from agent.services import connections, doorbell
 
-    monkeypatch.setattr(listing, "ask_tools", lambda service: Listing(timezone.now(), 1))
-    monkeypatch.setattr("agent.api.services.ask_tools", lambda service: Listing(timezone.now(), 1))
+    monkeypatch.setattr(listing, "ask_tools", lambda service, **_: Listing(timezone.now(), 1))
+    monkeypatch.setattr("agent.api.services.ask_tools", lambda service, **_: Listing(timezone.now(), 1))
     monkeypatch.setattr(connections, "check_url", lambda url, policy: None)
     monkeypatch.setattr(doorbell, "_send", lambda run_id: None)
 

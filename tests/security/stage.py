@@ -16,7 +16,7 @@ from agent.models import Message, Run, ToolGrant
 from agent.services.attachments import create_attachment
 from llmconfig.models import CustomModel, UserLLMConfig
 from llmconfig.tenancy.accounts import create_api_token
-from llmconfig.tenancy.models import Role
+from llmconfig.tenancy.models import Invitation, Role
 from tests.agent.rows import answered, claimed, conversation_of, decision, service_of, tool_call
 from tests.llmconfig.people import Person, person
 from tests.security.table import SCOPES, May
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 Ids = dict[str, Any]
-PRIVATE = {"token", "attachment", "conversation", "run", "call", "grant"}
+PRIVATE = {"token", "attachment", "conversation", "run", "call", "grant", "member", "invitation"}
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,8 @@ def _things_of(of: Person, name: str) -> dict[str, Ids]:
         "service": {"id": service.pk},
         "tool": {"id": service.pk, "name": f"find-{name}"},
         "grant": {"id": service.pk, "grant": _grant(of, service, f"find-{name}").pk},
+        "member": {"id": of.user.memberships.get().pk},
+        "invitation": {"id": _invitation(of).pk},
     }
 
 
@@ -148,6 +150,11 @@ def _waiting_call(of: Person, config: UserLLMConfig, service: Any, name: str) ->
 
 def _grant(of: Person, service: Any, tool: str) -> ToolGrant:
     return ToolGrant.objects.create(user=of.user, service=service, tool_name=tool, definition_hash="hash")
+
+
+def _invitation(of: Person) -> Invitation:
+    over = timezone.now() + timedelta(days=1)
+    return Invitation.objects.create(organization=of.organization, digest=uuid4().hex, invited_by=of.user, expires_at=over)
 
 
 def _let_in(stage: Stage) -> None:

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from llmconfig.models import ApiToken, Membership, User, UserLLMConfig
 from llmconfig.tenancy.accounts import create_api_token
 from llmconfig.tenancy.caller import Action
-from llmconfig.tenancy.rest.permissions import IsMember, Public, undeclared
+from llmconfig.tenancy.rest.permissions import IsMember, Public, SignedIn, undeclared
 from tests.llmconfig.people import person
 from tests.security.routes import address
 from tests.security.table import API
@@ -346,4 +346,6 @@ def test_every_gate_is_ours() -> None:
     from llmconfig.checks import rest_views
 
     gates = {permission for _, view in rest_views(get_resolver()) for permission in view.permission_classes}
-    assert {f"{gate.__module__}.{gate.__name__}" for gate in gates} == {f"{gate.__module__}.{gate.__name__}" for gate in (IsMember, Public)}
+    assert {f"{gate.__module__}.{gate.__name__}" for gate in gates} == {
+        f"{gate.__module__}.{gate.__name__}" for gate in (IsMember, Public, SignedIn)
+    }

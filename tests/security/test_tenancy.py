@@ -31,6 +31,12 @@ REASONED = {
     "agent/services/approvals.py:resolve_call": "the call was locked and found by its run's owner just before",
     "agent/services/approvals.py:_locked": "locks the run of a call that is the caller's",
     "agent/services/connections.py:update_service": "locks again the row that the view found for the caller",
+    "agent/services/connections.py:delete_service": "the row that the view found for the caller",
+    "agent/services/connections.py:revoke_grant": "the row that the view found for the caller",
+    "agent/services/dependents.py:dependents_of": "counts of a config that is the caller's to see",
+    "agent/services/listing.py:record_listing": "the row that the view found for the caller",
+    "llmconfig/services/custom_models.py:delete_custom_model": "the row that was found for the caller just before",
+    "llmconfig/services/invitations.py:_open_one": "locks a row of `invitations_for` the caller",
     "agent/services/connections.py:set_tool_policy": "locks again the tool of a service that the view found for the caller",
     "agent/services/connections.py:approve_definition": "locks again the tool of a service that the view found for the caller",
     "agent/services/conversations.py:update_conversation": "locks again the row that the view found for the caller",
@@ -38,7 +44,6 @@ REASONED = {
     "agent/services/conversations.py:store_message": "of the prepared conversation, which is the caller's",
     "agent/services/conversations.py:_store": "of the prepared conversation, which is the caller's",
     "agent/services/runs.py:run_whole": "the steps are prefetched for a run that is the caller's",
-    "agent/services/runs.py:cancel_run": "changes the run that was locked for the caller just before",
 }
 
 

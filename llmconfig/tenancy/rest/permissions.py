@@ -41,10 +41,13 @@ class Public(BasePermission):
 
 
 class SignedIn(BasePermission):
-    """Any person who is signed in, a member of an organization or of none: for what is about themselves, and said so on purpose."""
+    """Any person who is signed in, a member of an organization or of none: for what is about themselves, and said so on purpose.
+
+    A token is bound to an organization, and lets nobody in who is no member of that.
+    """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return bool(request.user and request.user.is_authenticated)
+        return find_caller(request) is not None or (request.auth is None and bool(request.user and request.user.is_authenticated))
 
 
 def action_of(view: Any, method: str) -> Action | None:

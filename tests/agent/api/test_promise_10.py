@@ -34,6 +34,7 @@ BODIES_WITH_IDS = {
     "MessageInput.target",
     "NewCustomModel.config",
     "PartInput.attachment",
+    "RestoreKey.id",
     "Switch.id",
     "Target.model",
     "TestRequest.id",
@@ -142,6 +143,17 @@ def test_promise_10_nothing_is_taken_by_a_hidden_field(mallory: Person, alice: P
     assert client.patch("/api/organization", {"id": str(alice.organization.pk)}).status_code == 400
     assert not UserLLMConfig.objects.filter(owner=alice.user).exists()
     assert not Service.objects.exists()
+
+
+def test_promise_10_a_replaced_key_of_another_config_is_not_brought_back(config: UserLLMConfig, alice: Person, intruder: Person) -> None:
+    services.update_config(caller=alice.caller, id=config.pk, api_key=Secret("sk-ant-fedcba9876543210"))
+    own = services.create_config(caller=intruder.caller, provider_type="anthropic", api_key=Secret("sk-ant-intruder-0123456789"))
+    services.update_config(caller=intruder.caller, id=own.pk, api_key=Secret("sk-ant-intruder-9876543210"))
+    sealed = UserLLMConfig.objects.get(pk=own.pk).api_key
+    body = {"id": str(config.retired_keys.get().pk)}
+    assert intruder.client().post(f"/api/user/llm-config/{own.pk}/restore-key", body).status_code in (404, 409)
+    assert intruder.client().post(f"/api/user/llm-config/{config.pk}/restore-key", body).status_code == 404
+    assert UserLLMConfig.objects.get(pk=own.pk).api_key == sealed
 
 
 def test_promise_10_every_field_that_names_a_row_is_known_here() -> None:

@@ -55,7 +55,7 @@ def test_the_list_costs_the_same_for_many(alice: Person, django_assert_num_queri
     client.get(URL)
     for number in range(5):
         person(f"p{number}", alice.organization)
-    with django_assert_num_queries(3):  # token, membership, list
+    with django_assert_num_queries(2):  # token with its role, list
         assert len(client.get(URL).json()["results"]) == 6
 
 

@@ -27,6 +27,7 @@ ALLOWED = {
     "agent/stream/connect.py": ("Valkey, at REDIS_URL", {"redis.Redis", "redis.asyncio.Redis.from_pool"}),
     "agent/worker/runtime.py": ("Valkey, at REDIS_URL", {"redis.Redis.from_url"}),
     "routekit/health.py": ("Valkey, at REDIS_URL", {"redis.Redis.from_url"}),
+    "llmconfig/services/invitations.py": ("mail, at ROUTEKIT_EMAIL_URL", {"django.core.mail.send_mail"}),
     "routekit/embedded/prepare.py": ("Valkey and Postgres, before the start", {"redis.Redis.from_url", "socket.create_connection"}),
     "routekit/embedded/valkey.py": ("waits for our own Valkey", {"asyncio.open_connection", "asyncio.open_unix_connection"}),
     "routekit/embedded/probe.py": ("waits for our own web server", {"asyncio.open_connection"}),

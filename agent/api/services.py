@@ -149,6 +149,7 @@ class OneService(APIView):
 class TestService(APIView):
     __test__ = False
     write_action = Action.MANAGE_OWN
+    throttle_scope = "connections"
 
     @extend_schema(operation_id="services_test", request=None, responses=ServiceTestOutput)
     def post(self, request: Request, id: UUID) -> Response:

@@ -55,7 +55,7 @@ def ask_tools(service: Service, *, actor: Actor = SYSTEM) -> Listing:
         return Listing(began, 0, error=ServiceUnauthorized(f"{service.display_name} needs a token and has none."))
     found, error = ToolListing(), None
     try:
-        with waiting_place():
+        with waiting_place(str(service.owner_id or service.organization_id)):
             found = async_to_sync(probe)(open_endpoint(service, purpose="test", actor=actor), egress())
     except ServiceError as raised:
         error = raised

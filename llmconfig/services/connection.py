@@ -77,7 +77,7 @@ def test_config(*, caller: Caller, id: UUID) -> ConnectionResult:
     config = config_for(caller, id)
     actor = Actor.of(caller)
     opened = ready(config, purpose="test", actor=actor)
-    result = opened if isinstance(opened, ConnectionResult) else ask(*opened, work=checking(config.model))
+    result = opened if isinstance(opened, ConnectionResult) else ask(*opened, work=checking(config.model), who=str(caller.user.pk))
     if result.error_kind != policy.CODE:  # nobody was asked, so there is nothing to note
         note_result(config, result, actor=actor)
     return result
@@ -99,7 +99,7 @@ def test_unsaved_config(*, caller: Caller, **fields: Unpack[ConfigFields]) -> Co
     if api_key := fields.get("api_key"):
         secrets["api_key"] = api_key
     credentials = credentials_from(provider, base_url=fields.get("base_url", ""), secrets=secrets, options=fields.get("options", {}))
-    return ask(provider, credentials, work=checking(fields.get("model", "")))
+    return ask(provider, credentials, work=checking(fields.get("model", "")), who=str(caller.user.pk))
 
 
 def require_working(*, caller: Caller, **fields: Unpack[ConfigFields]) -> ConnectionResult:
@@ -149,10 +149,13 @@ def ready(config: UserLLMConfig, *, purpose: str, actor: Actor) -> tuple[type[Pr
         return ConnectionResult(0, error_kind="unreadable", error_detail=f"The key cannot be opened. {UNREADABLE}")
 
 
-def ask(provider: type[Provider], credentials: Credentials, *, work: Work, within: float | None = None) -> ConnectionResult:
-    """Do `work` with a client of its own, within so many seconds, or those of a test. Raises `Unavailable` when too many wait already."""
+def ask(provider: type[Provider], credentials: Credentials, *, work: Work, who: str = "", within: float | None = None) -> ConnectionResult:
+    """Do `work` with a client of its own, within so many seconds, or those of a test. who: whose request waits.
+
+    Raises `Unavailable` when too many wait already.
+    """
     provider.preload()
-    with waiting_place():
+    with waiting_place(who):
         return _run(_answer(provider.slug, credentials, work, DEADLINE_S if within is None else within))
 
 

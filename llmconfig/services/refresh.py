@@ -40,7 +40,7 @@ def refresh_models(*, caller: Caller, id: UUID) -> Refreshed:
     """Fetch the list of one config now, within the deadline of a connection test. Its status stays what the last test said."""
     config = config_for(caller, id)
     opened = ready(config, purpose="models", actor=Actor.of(caller))
-    result = opened if isinstance(opened, ConnectionResult) else ask(*opened, work=_listing(config.model))
+    result = opened if isinstance(opened, ConnectionResult) else ask(*opened, work=_listing(config.model), who=str(caller.user.pk))
     if result.ok:
         store_list(config, result.models)
     stored = config_for(caller, id)

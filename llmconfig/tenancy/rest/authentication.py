@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from knox.crypto import hash_token
 from rest_framework import authentication, exceptions
 
 from llmconfig.tenancy.models import ApiToken, Membership, User
+from llmconfig.tenancy.rest.throttling import count_failed_token
 
 _NOTE_USE_EVERY: Final = timedelta(minutes=1)
 _MEMBERSHIP: Final = Membership.objects.filter(user=OuterRef("user"), organization=OuterRef("organization"))
@@ -21,17 +23,24 @@ _TOKENS: Final[Any] = ApiToken.objects.select_related("user", "organization").an
 class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox has no stubs
     """Knox reads the header; the token is found by its whole SHA-512, with its person, organization and role, in one query."""
 
+    def authenticate(self, request: Any) -> tuple[User, ApiToken] | None:
+        self.request = request
+        found: tuple[User, ApiToken] | None = super().authenticate(request)
+        return found
+
     def authenticate_credentials(self, token: bytes) -> tuple[User, ApiToken]:
         now = timezone.now()
         try:
             digest = hash_token(token.decode("ascii"))
             found = _TOKENS.get(Q(expiry=None) | Q(expiry__gt=now), digest=digest)
         except (UnicodeDecodeError, ApiToken.DoesNotExist):
+            count_failed_token(self.request)
             raise exceptions.AuthenticationFailed("This token is not valid, has expired or was revoked.") from None
         if not found.user.is_active:
             raise exceptions.AuthenticationFailed("This user is inactive.")
         if found.last_used_at is None or now - found.last_used_at > _NOTE_USE_EVERY:
             ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
+        found.sha256 = hashlib.sha256(token).hexdigest()
         return found.user, found
 
     def authenticate_header(self, request: Any) -> str:

@@ -39,6 +39,18 @@ def test_a_place_is_free_again_after_a_failure(full: ExitStack) -> None:
         pass
 
 
+def test_one_person_takes_half_of_them_at_most() -> None:
+    with ExitStack() as stack:
+        for _ in range(settings.WEB_THREADS // 4):
+            stack.enter_context(services.waiting_place("alice"))
+        with pytest.raises(Unavailable, match="You are testing"), services.waiting_place("alice"):
+            pass
+        with services.waiting_place("bob"):
+            pass
+    with services.waiting_place("alice"):
+        pass
+
+
 def test_a_config_is_tested_in_a_place(full: ExitStack, alice: Person, settings) -> None:
     settings.PRIVATE_HOSTS = ["127.0.0.1:1"]
     fields = {"provider_type": "anthropic", "api_key": Secret("sk-ant-right-key-0123"), "base_url": "http://127.0.0.1:1"}

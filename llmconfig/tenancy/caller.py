@@ -7,6 +7,9 @@ from enum import Enum
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
+from django.apps import apps
+from django.db.models import Exists, OuterRef
+
 from llmconfig.tenancy.errors import Forbidden
 from llmconfig.tenancy.models import ApiToken, Membership, Organization, Role, Scope, User, all_scopes
 
@@ -19,11 +22,16 @@ if TYPE_CHECKING:
     from llmconfig.tenancy.base import OwnedModel
 
 SESSION_ORGANIZATION: Final = "organization"
+SECOND_FACTORS: Final = ("totp", "webauthn")
+"""Recovery codes are none: they stand in for one."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """scopes: those of the token; a session has all of them. ip: "" outside a request."""
+    """scopes: those of the token; a session has all of them. ip: "" outside a request.
+
+    lacks_mfa: the organization requires MFA and this user has not set it up; such a caller may do nothing there.
+    """
 
     user: User
     organization: Organization
@@ -32,6 +40,7 @@ class Caller:
     token_id: UUID | None = None
     token_name: str = ""
     ip: str = ""
+    lacks_mfa: bool = False
 
     @property
     def principal(self) -> str:
@@ -148,11 +157,11 @@ def _find(request: Any) -> Caller | None:
     token, ip = getattr(request, "auth", None), ip_of(request)
     if isinstance(token, ApiToken):
         role = role_of(token)
-        return _caller(user, token.organization, role, token.scopes, token=token, ip=ip) if role else None
+        return _caller(user, token.organization, role, token.scopes, token=token, ip=ip, has_mfa=has_mfa(token)) if role else None
     chosen = getattr(request, "session", {}).get(SESSION_ORGANIZATION)
-    every = vars(request)["memberships"] = list(user.memberships.select_related("organization"))
+    every = vars(request)["memberships"] = list(user.memberships.select_related("organization").annotate(has_mfa=second_factor()))
     membership = next((each for each in every if str(each.organization_id) == chosen), every[0] if every else None)
-    return _caller(user, membership.organization, membership.role, all_scopes(), ip=ip) if membership else None
+    return _caller(user, membership.organization, membership.role, all_scopes(), ip=ip, has_mfa=getattr(membership, "has_mfa", True)) if membership else None
 
 
 def role_of(token: ApiToken) -> str | None:
@@ -163,7 +172,21 @@ def role_of(token: ApiToken) -> str | None:
     return Membership.objects.filter(user=token.user_id, organization=token.organization_id).values_list("role", flat=True).first()
 
 
-def _caller(user: User, organization: Organization, role: str, scopes: list[str], *, token: ApiToken | None = None, ip: str = "") -> Caller:
+def second_factor() -> Exists:
+    """Whether the `user` of a row has set up MFA. It comes with the row, so that it holds from the next request on and costs no query."""
+    authenticators = apps.get_model("mfa", "Authenticator").objects
+    return Exists(authenticators.filter(user=OuterRef("user"), type__in=SECOND_FACTORS))
+
+
+def has_mfa(token: ApiToken) -> bool:
+    """Whether a token's person has set up MFA. Authentication has asked for it on the way."""
+    asked: bool | None = vars(token).get("has_mfa")
+    return ApiToken.objects.filter(second_factor(), pk=token.pk).exists() if asked is None else asked
+
+
+def _caller(
+    user: User, organization: Organization, role: str, scopes: list[str], *, token: ApiToken | None = None, ip: str = "", has_mfa: bool = True
+) -> Caller:
     return Caller(
         user=user,
         organization=organization,
@@ -172,4 +195,5 @@ def _caller(user: User, organization: Organization, role: str, scopes: list[str]
         token_id=token.id if token else None,
         token_name=token.name if token else "",
         ip=ip,
+        lacks_mfa=organization.requires_mfa and not has_mfa,
     )

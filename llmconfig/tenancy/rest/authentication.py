@@ -12,16 +12,19 @@ from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
 from rest_framework import authentication, exceptions
 
+from llmconfig.tenancy.caller import second_factor
 from llmconfig.tenancy.models import ApiToken, Membership, User
 from llmconfig.tenancy.rest.throttling import count_failed_token
 
 _NOTE_USE_EVERY: Final = timedelta(minutes=1)
 _MEMBERSHIP: Final = Membership.objects.filter(user=OuterRef("user"), organization=OuterRef("organization"))
-_TOKENS: Final[Any] = ApiToken.objects.select_related("user", "organization").annotate(role=Subquery(_MEMBERSHIP.values("role")[:1]))
+_TOKENS: Final[Any] = ApiToken.objects.select_related("user", "organization").annotate(
+    role=Subquery(_MEMBERSHIP.values("role")[:1]), has_mfa=second_factor()
+)
 
 
 class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox has no stubs
-    """Knox reads the header; the token is found by its whole SHA-512, with its person, organization and role, in one query."""
+    """Knox reads the header; the token is found by its whole SHA-512, with its person (and whether they have MFA), organization and role, in one query."""
 
     def authenticate(self, request: Any) -> tuple[User, ApiToken] | None:
         self.request = request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
 from llmconfig.tenancy.caller import Action, allows, find_caller
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 _NO_ACTION_OF_ITS_OWN: Final = frozenset({"head", "options", "trace"})
 
 
+class MFARequired(PermissionDenied):
+    """Of a session and of a token alike: a token is no way around the policy of its organization."""
+
+    default_code = "mfa_required"
+    default_detail = "This organization requires MFA. Sign in with a browser and set it up under Account, Multi-factor authentication."
+
+
 class IsMember(BasePermission):
     """A view says what its methods do: `read_action` of GET, `write_action` of all that change something."""
 
@@ -26,6 +34,8 @@ class IsMember(BasePermission):
         caller = find_caller(request)
         if caller is None:
             return False
+        if caller.lacks_mfa:
+            raise MFARequired()
         method = request.method or ""
         if not _knows(view, method):
             return True  # whatever they ask for, the answer is 405

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from routekit import single_sign_on
+
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 MIN_KEY_LENGTH: Final = 32
 
@@ -146,6 +148,15 @@ def _log_level() -> str:
     return level
 
 
+def _origin(name: str) -> str:
+    """`https://host[:port]`, or "": then links name the host that was asked for, which is one of ALLOWED_HOSTS."""
+    origin: str = _env.str(name, default="").rstrip("/")
+    parts = urlsplit(origin)
+    if origin and (parts.scheme not in {"http", "https"} or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}"):
+        raise ImproperlyConfigured(f"{name} is not an origin. Write it as https://routekit.example.com, without a path.")
+    return origin
+
+
 def _is_redis_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -197,6 +208,13 @@ HTTPS: Final = _flag("ROUTEKIT_HTTPS", default=not EMBEDDED)
 
 ADMIN_PASSWORD: Final = _env.str("ROUTEKIT_ADMIN_PASSWORD", default="")
 SIGNUP: Final = _flag("ROUTEKIT_SIGNUP", default=False)
+ORIGIN: Final = _origin("ROUTEKIT_ORIGIN")
+SESSION_IDLE_S: Final = _env.int("ROUTEKIT_SESSION_IDLE", default=7 * 86_400)
+SESSION_MAX_S: Final = _env.int("ROUTEKIT_SESSION_MAX", default=30 * 86_400)
+LOGIN_PAUSE_S: Final = _env.int("ROUTEKIT_LOGIN_PAUSE", default=900)
+THROTTLE_PER_MINUTE: Final = _env.int("ROUTEKIT_THROTTLE", default=6000)
+OIDC: Final = single_sign_on.oidc(_env.str)
+SAML: Final = single_sign_on.saml(_env.str)
 
 
 def _mail() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -31,6 +32,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.usersessions",
+    "axes",
     "csp",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -39,6 +44,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "llmconfig.web.headers.PrivacyHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -48,6 +54,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "llmconfig.web.sessions.SessionAges",
+    "llmconfig.web.mfa_policy.RequiredMFA",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "routekit.urls"
 ASGI_APPLICATION = "routekit.asgi.application"
@@ -101,7 +110,13 @@ DATABASES = {"default": _database()}
 MIGRATION_MODULES = {"knox": None}  # its own token table is swapped for ours, but its old migrations would make it all the same
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.REDIS_URL
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 1.0, "socket_timeout": 1.0},  # of the wait for a Valkey that is away
+    }
+}
 
 # Attachments lie here as they are: unlike keys they are not sealed, so encrypt the disk, or the bucket.
 STORAGES = {
@@ -116,7 +131,7 @@ if env.ATTACHMENTS_STORAGE.endswith(".FileSystemStorage"):
 # --- people
 
 AUTH_USER_MODEL = "llmconfig.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -124,12 +139,14 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
+SIGNUP = env.SIGNUP
+ORIGIN = env.ORIGIN
+OIDC, SAML = env.OIDC, env.SAML
+
+ACCOUNT_ADAPTER = "llmconfig.web.accounts.AccountAdapter"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
-ACCOUNT_ADAPTER = "llmconfig.web.accounts.AccountAdapter"
-ACCOUNT_EMAIL_VERIFICATION = "none"
-SIGNUP = env.SIGNUP
 EMAIL_CONFIGURED = bool(env.MAIL)
 EMAIL_BACKEND = env.MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 EMAIL_HOST, EMAIL_PORT = env.MAIL.get("EMAIL_HOST", "localhost"), env.MAIL.get("EMAIL_PORT") or 25
@@ -137,6 +154,40 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env.MAIL.get("EMAIL_HOST_USER") or "", en
 EMAIL_USE_TLS, EMAIL_USE_SSL = env.MAIL.get("EMAIL_USE_TLS", False), env.MAIL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10.0
 DEFAULT_FROM_EMAIL = env.MAIL_FROM
+ACCOUNT_EMAIL_VERIFICATION = "none"  # none is sent to verify one
+ACCOUNT_EMAIL_NOTIFICATIONS = False
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # of this session; its others end with the old password
+SOCIALACCOUNT_ADAPTER = "llmconfig.web.single_sign_on.SocialAccountAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form may not lead to another origin (form-action); the view refuses what another site began
+SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_STORE_TOKENS = False
+MFA_ADAPTER = "llmconfig.web.second_factors.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # as above
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TRUST_ENABLED = True  # for 14 days, and until the password or a second factor changes
+MFA_TOTP_ISSUER = "routekit"
+MFA_TOTP_TOLERANCE = 1
+USERSESSIONS_ADAPTER = "llmconfig.web.sessions.UserSessionsAdapter"
+
+AXES_HANDLER = "llmconfig.services.sign_in_guard.SignInGuard"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(seconds=env.LOGIN_PAUSE_S)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_USERNAME_CALLABLE = "llmconfig.services.sign_in_guard.whose_account"
+AXES_CLIENT_IP_CALLABLE = "llmconfig.tenancy.caller.ip_of"
+AXES_LOCKOUT_CALLABLE = "llmconfig.web.accounts.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "login", "email", "code", "credential", "csrfmiddlewaretoken", "ip_address"]
+AXES_DISABLE_ACCESS_LOG = True  # the audit trail tells it
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 # --- HTTP
 
@@ -147,8 +198,14 @@ SECURE_HSTS_SECONDS = 31_536_000 if env.HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.HTTPS
 SECURE_HSTS_PRELOAD = env.HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.HTTPS
-SESSION_COOKIE_NAME = "routekit_session"
+SESSION_COOKIE_NAME = "__Host-routekit_session" if env.HTTPS else "routekit_session"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if env.HTTPS else "csrftoken"  # read by static/js/api.js
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Strict would lose the session on the way back from single sign-on
+SESSION_COOKIE_AGE = env.SESSION_MAX_S
+SESSION_IDLE_S, SESSION_MAX_S = env.SESSION_IDLE_S, env.SESSION_MAX_S
 CSRF_FAILURE_VIEW = "routekit.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -179,6 +236,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["llmconfig.tenancy.rest.permissions.IsMember"],
     "DEFAULT_METADATA_CLASS": "llmconfig.tenancy.rest.metadata.Methods",
+    "DEFAULT_THROTTLE_CLASSES": ["llmconfig.tenancy.rest.throttling.Throttle"],
     "DEFAULT_PARSER_CLASSES": ["llmconfig.tenancy.rest.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "llmconfig.tenancy.rest.pagination.NewestFirst",
@@ -228,6 +286,7 @@ KEYRING_IS_OURS = env.EMBEDDED  # else whoever runs routekit writes these files
 READ_KEYRING = env.read_keyring  # a function: a process that runs reads them anew
 ROOT_KEY = env.ROOT_KEY
 ROTATION_GRACE_S = env.ROTATION_GRACE_S
+THROTTLE_PER_MINUTE = env.THROTTLE_PER_MINUTE
 DEMO = env.DEMO
 DEMO_SERVICE_URL = env.DEMO_SERVICE_URL
 PRIVATE_HOSTS = env.PRIVATE_HOSTS
@@ -317,6 +376,7 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.LOG_LEVEL},
     "loggers": {
+        "axes": {"level": "ERROR"},  # the audit trail and services/signin_events.py say it better
         "httpx2": {"level": "WARNING"},
         "mcp": {"level": "WARNING"},
         "uvicorn.access": {"level": "WARNING"},

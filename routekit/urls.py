@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from allauth.account.decorators import secure_admin_login
 from csp.decorators import csp_update
 from django.contrib import admin
-from django.urls import include, path, re_path
+from django.urls import include, path
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from llmconfig.web.views import audit, password_reset
+from llmconfig.admin import second_factors
+from llmconfig.web.views import audit
 from routekit import health
 
 admin.autodiscover()
+second_factors.take_over()
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth's documentation does it
 # Swagger UI's page has one style of its own, named here by its SHA-256, and its stylesheet draws arrows from data: URLs.
 swagger = csp_update({"style-src": ["'sha256-MMpT0iDxyjALd9PdfepImGX3DBfJPXZ4IlDWdPAgtn0='"], "img-src": ["data:"]})(
     require_safe(SpectacularSwaggerSplitView.as_view(url_name="schema"))  # it has no page for what it does not know
@@ -26,8 +30,7 @@ urlpatterns = [
     path("api/", include("agent.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", swagger, name="docs"),
-    re_path(r"^accounts/password/reset/", password_reset),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("llmconfig.web.account_urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.live),
     path("readyz", health.ready),

@@ -44,6 +44,9 @@ export async function errorOf(response) {
   return error;
 }
 
+/** Over HTTPS the cookie's name says that no other host may have set it. */
+export const csrfToken = () => cookie("__Host-csrftoken") || cookie("csrftoken");
+
 /** "signin" on the document: the page is about to be left, for a listener to keep what would be lost. */
 function toSignIn() {
   document.dispatchEvent(new Event("signin"));
@@ -54,7 +57,7 @@ function toSignIn() {
 export async function request(method, path, body, { signal, idempotencyKey } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (method !== "GET") headers["X-CSRFToken"] = cookie("csrftoken");
+  if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
   if (idempotencyKey) headers["Idempotency-Key"] = idempotencyKey;
   let response;
   try {

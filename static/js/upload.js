@@ -1,6 +1,6 @@
 // One file on its way to the API, with its progress: fetch does not tell how much of a body has been sent.
 
-import { ApiError, cookie, errorOf } from "./api.js";
+import { ApiError, csrfToken, errorOf } from "./api.js";
 
 const UNREACHABLE = "routekit cannot be reached. Check your connection and try again.";
 
@@ -13,7 +13,7 @@ export function upload(path, file, { signal, onProgress, idempotencyKey }) {
     const request = new XMLHttpRequest();
     request.open("POST", `/api/${path}`);
     request.setRequestHeader("Accept", "application/json");
-    request.setRequestHeader("X-CSRFToken", cookie("csrftoken"));
+    request.setRequestHeader("X-CSRFToken", csrfToken());
     request.setRequestHeader("Idempotency-Key", idempotencyKey);
     request.upload.addEventListener("progress", ({ loaded, total, lengthComputable }) => lengthComputable && onProgress(loaded / total));
     request.addEventListener("load", async () => {

@@ -142,11 +142,6 @@ LOGIN_REDIRECT_URL = "/"
 SIGNUP = env.SIGNUP
 ORIGIN = env.ORIGIN
 OIDC, SAML = env.OIDC, env.SAML
-
-ACCOUNT_ADAPTER = "llmconfig.web.accounts.AccountAdapter"
-ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
-ACCOUNT_LOGIN_METHODS = {"username", "email"}
-ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 EMAIL_CONFIGURED = bool(env.MAIL)
 EMAIL_BACKEND = env.MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 EMAIL_HOST, EMAIL_PORT = env.MAIL.get("EMAIL_HOST", "localhost"), env.MAIL.get("EMAIL_PORT") or 25
@@ -154,6 +149,11 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env.MAIL.get("EMAIL_HOST_USER") or "", en
 EMAIL_USE_TLS, EMAIL_USE_SSL = env.MAIL.get("EMAIL_USE_TLS", False), env.MAIL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10.0
 DEFAULT_FROM_EMAIL = env.MAIL_FROM
+
+ACCOUNT_ADAPTER = "llmconfig.web.accounts.AccountAdapter"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # none is sent to verify one
 ACCOUNT_EMAIL_NOTIFICATIONS = False
 ACCOUNT_REAUTHENTICATION_REQUIRED = True

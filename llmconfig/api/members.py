@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, status
 from rest_framework.response import Response
@@ -119,7 +120,8 @@ class RenewInvitation(APIView):
 
 
 def _made(request: Request, invitation: Invitation, value: str, code: int) -> Response:
-    link = request.build_absolute_uri(services.invitation_path(value))
+    path = services.invitation_path(value)
+    link = f"{settings.ORIGIN}{path}" if settings.ORIGIN else request.build_absolute_uri(path)
     context = {"link": link, "emailed": services.mail_invitation(invitation, link)}
     return Response(MadeInvitationSerializer(invitation, context=context).data, status=code)
 

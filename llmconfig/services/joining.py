@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from llmconfig.models import Organization, User
-
-
-def digest_of(value: str) -> str:
-    """What is kept of an invitation's value."""
-    return hashlib.sha256(value.encode()).hexdigest()
 
 
 def open_invitation(digest: str) -> Invitation:

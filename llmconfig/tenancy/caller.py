@@ -161,7 +161,9 @@ def _find(request: Any) -> Caller | None:
     chosen = getattr(request, "session", {}).get(SESSION_ORGANIZATION)
     every = vars(request)["memberships"] = list(user.memberships.select_related("organization").annotate(has_mfa=second_factor()))
     membership = next((each for each in every if str(each.organization_id) == chosen), every[0] if every else None)
-    return _caller(user, membership.organization, membership.role, all_scopes(), ip=ip, has_mfa=getattr(membership, "has_mfa", True)) if membership else None
+    if membership is None:
+        return None
+    return _caller(user, membership.organization, membership.role, all_scopes(), ip=ip, has_mfa=getattr(membership, "has_mfa", True))
 
 
 def role_of(token: ApiToken) -> str | None:
@@ -185,7 +187,14 @@ def has_mfa(token: ApiToken) -> bool:
 
 
 def _caller(
-    user: User, organization: Organization, role: str, scopes: list[str], *, token: ApiToken | None = None, ip: str = "", has_mfa: bool = True
+    user: User,
+    organization: Organization,
+    role: str,
+    scopes: list[str],
+    *,
+    token: ApiToken | None = None,
+    ip: str = "",
+    has_mfa: bool = True,
 ) -> Caller:
     return Caller(
         user=user,

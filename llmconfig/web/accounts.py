@@ -57,7 +57,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # no stubs
                 accept_invitation(user=user, invitation=invitation, ip=ip_of(request))
         except ServiceError as refused:
             keep_problem(request, refused.detail)
-            raise ImmediateHttpResponse(redirect("invitation")) from None
+            raise ImmediateHttpResponse(redirect("join")) from None
         return user
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:

@@ -9,7 +9,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from llmconfig.models import Membership, User
-from llmconfig.services.joining import accept_invitation, digest_of, open_invitation
+from llmconfig.services.invitations import digest_of
+from llmconfig.services.joining import accept_invitation, open_invitation
 from llmconfig.tenancy.caller import SESSION_ORGANIZATION, ip_of
 from llmconfig.tenancy.errors import ServiceError
 
@@ -28,7 +29,7 @@ def open_link(request: HttpRequest, value: str) -> HttpResponse:
     """The session keeps what the database keeps: the digest."""
     request.session[_DIGEST] = digest_of(value)
     request.session.pop(_PROBLEM, None)
-    response = redirect("invitation")
+    response = redirect("join")
     response["Referrer-Policy"] = "no-referrer"
     return response
 

@@ -109,7 +109,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
                     join(user=user, organization=organization, role=_role(sso, sociallogin), ip=ip_of(request), how="sso")
         except ServiceError as refused:
             keep_problem(request, refused.detail)
-            raise ImmediateHttpResponse(redirect("invitation")) from None
+            raise ImmediateHttpResponse(redirect("join")) from None
         return user
 
     def on_authentication_error(self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, **kwargs: Any) -> None:

@@ -24,7 +24,7 @@ _TOKENS: Final[Any] = ApiToken.objects.select_related("user", "organization").an
 
 
 class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox has no stubs
-    """Knox reads the header; the token is found by its whole SHA-512, with its person (and whether they have MFA), organization and role, in one query."""
+    """Knox reads the header; the token is found by its whole SHA-512, in one query with its person, organization, role and MFA."""
 
     def authenticate(self, request: Any) -> tuple[User, ApiToken] | None:
         self.request = request

@@ -30,12 +30,13 @@ logger = logging.getLogger(__name__)
 WINDOW_S: Final = 60
 LIMITS: Final = {"connections": 30, "tokens": 20, "invitations": 30, "exports": 10, "verify": 6}
 """Requests a minute of one user, whatever token they come with. A view names its scope as `throttle_scope`, for its unsafe methods."""
-FAILED_TOKENS: Final = 60
-"""Tokens that nobody has, a minute and an address."""
 _SCOPES: Final = {
     "config-test": "connections",
     "config-models-refresh": "connections",
     "tokens": "tokens",
+    "invitations": "invitations",
+    "invitation-renew": "invitations",
+    "api-audit-verify": "verify",
 }
 """Of views that name none, by the name of their address."""
 _EXPORTS: Final = ("csv", "jsonl")
@@ -90,10 +91,10 @@ class Throttle(BaseThrottle):
 
 
 def count_failed_token(request: Any) -> None:
-    """A token that nobody has. Raises `Throttled` for an address that tries too many."""
+    """A token that nobody has. Raises `Throttled` for an address that tries too many (ROUTEKIT_FAILED_TOKENS)."""
     address = ip_of(request) or "none"
     [count] = _counter.add([f"throttle:-:ip:{address}:tokens:{_window()}"])
-    if count > FAILED_TOKENS:
+    if count > settings.FAILED_TOKENS_PER_MINUTE:
         raise Throttled(wait=seconds_left())
 
 

@@ -10,7 +10,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from llmconfig.services.joining import accept_invitation, digest_of, open_invitation
+from llmconfig.services.invitations import digest_of
+from llmconfig.services.joining import accept_invitation, open_invitation
 from llmconfig.tenancy.audit import AuditEvent
 from llmconfig.tenancy.errors import Conflict, Forbidden, NotFound
 from llmconfig.tenancy.models import Invitation, Membership, Role

@@ -85,8 +85,8 @@ def test_making_tokens_is_limited_and_listing_them_is_not(alice: Person, monkeyp
     assert client.get("/api/tokens").status_code == 200
 
 
-def test_tokens_that_nobody_has_are_counted_by_address(client: Any, monkeypatch: pytest.MonkeyPatch, alice: Person) -> None:
-    monkeypatch.setattr(throttling, "FAILED_TOKENS", 2)
+def test_tokens_that_nobody_has_are_counted_by_address(client: Any, settings: Any, alice: Person) -> None:
+    settings.FAILED_TOKENS_PER_MINUTE = 2
     wrong = {"Authorization": "Bearer nobody-has-this"}
     assert [client.get(LIST, headers=wrong).status_code for _ in range(3)] == [401, 401, 429]
     assert client.get(LIST, headers=wrong, REMOTE_ADDR="198.51.100.7").status_code == 401

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from llmconfig.services.joining import digest_of
+from llmconfig.services.invitations import digest_of
 from llmconfig.tenancy.audit import AuditEvent
 from llmconfig.tenancy.models import Invitation, Membership, Role, User
 from routekit import single_sign_on

@@ -213,7 +213,7 @@ SESSION_IDLE_S: Final = _env.int("ROUTEKIT_SESSION_IDLE", default=7 * 86_400)
 SESSION_MAX_S: Final = _env.int("ROUTEKIT_SESSION_MAX", default=30 * 86_400)
 LOGIN_PAUSE_S: Final = _env.int("ROUTEKIT_LOGIN_PAUSE", default=900)
 THROTTLE_PER_MINUTE: Final = _env.int("ROUTEKIT_THROTTLE", default=6000)
-FAILED_TOKENS_PER_MINUTE: Final = _env.int("ROUTEKIT_FAILED_TOKENS", default=60)
+FAILED_TOKENS_PER_MINUTE: Final = _env.int("ROUTEKIT_FAILED_TOKENS", default=600)
 OIDC: Final = single_sign_on.oidc(_env.str)
 SAML: Final = single_sign_on.saml(_env.str)
 

@@ -14,11 +14,14 @@ from rest_framework.views import APIView
 from agent.models import Message, ServiceTool, ToolGrant
 from agent.services.attachments import create_attachment
 from llmconfig.models import CustomModel, UserLLMConfig
+from llmconfig.services import invite_member
 from llmconfig.tenancy.accounts import create_api_token
+from llmconfig.tenancy.audit import Actor, record
+from llmconfig.tenancy.models import Membership, Role
 from tests.agent.rows import conversation_of, queued_run, service_of
 from tests.llmconfig.people import person
 from tests.security.routes import address, ask
-from tests.security.table import API, PAGES
+from tests.security.table import API, PAGES, PAGES_OF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey"), pytest.mark.xdist_group("matrix")]
 GETS = [route for route, row in API.items() if "GET" in row.verbs]
+OWN_QUERIES = {"audit/": 1}
+"""The people to choose among."""
 OF_DJANGO = ("django_session", "llmconfig_user")
 
 
@@ -75,11 +80,13 @@ def test_promise_11_permission_and_tenancy_add_at_most_two_queries(route: str, s
 
 @pytest.mark.parametrize("route", sorted(PAGES))
 def test_a_page_asks_once_whose_it_is(route: str, stage: Stage) -> None:
-    member = next(who for who in stage.browsers if who.name == "member")
+    reader = next(who for who in stage.browsers if who.name == PAGES_OF.get(route, ["member"])[0])
+    url = address(route, {"conversation_id": stage.own["member"]["conversation"]["id"]})
+    reader.client.get(url)  # notes in the session that it was seen
     with CaptureQueriesContext(connection) as asked:
-        member.client.get(address(route, {"conversation_id": stage.own["member"]["conversation"]["id"]}))
-    assert len([each for each in asked if "llmconfig_membership" in each["sql"]]) == 1
-    assert len(asked) == 3  # session, user, membership
+        reader.client.get(url)
+    assert len([each for each in asked if 'FROM "llmconfig_membership"' in each["sql"]]) == 1
+    assert len(asked) == 3 + OWN_QUERIES.get(route, 0)  # session, user, membership
 
 
 def configs(alice: Person, number: int) -> str:
@@ -135,13 +142,33 @@ def grants(alice: Person, number: int) -> str:
     return f"/api/user/services/{service.pk}/grants"
 
 
+def members(alice: Person, number: int) -> str:
+    person(f"member-{number}", alice.organization)
+    return "/api/organization/members"
+
+
+def invitations(alice: Person, number: int) -> str:
+    invite_member(caller=alice.caller, role=Role.VIEWER)
+    return "/api/organization/invitations"
+
+
+def organizations(alice: Person, number: int) -> str:
+    Membership.objects.create(organization=person(f"founder-{number}").organization, user=alice.user)
+    return "/api/organizations"
+
+
+def audit(alice: Person, number: int) -> str:
+    record("config.changed", actor=Actor.of(alice.caller), organization=alice.organization.pk)
+    return "/api/audit"
+
+
 def service_of_once(alice: Person) -> Any:
     from agent.models import Service
 
     return Service.objects.filter(owner=alice.user).first() or service_of(alice)
 
 
-LISTS = [configs, models, tokens, attachments, conversations, messages, services, tools, grants]
+LISTS = [configs, models, tokens, attachments, conversations, messages, services, tools, grants, members, invitations, organizations, audit]
 
 
 @pytest.mark.parametrize("add", LISTS)
@@ -168,5 +195,6 @@ def test_a_list_costs_the_same_for_one_row_and_for_twenty(add: Callable[[Person,
 def test_every_list_is_measured() -> None:
     measured = {"api/user/llm-config", "api/models", "api/tokens", "api/attachments", "api/conversations", "api/user/services"}
     measured |= {"api/conversations/<id:id>/messages", "api/user/services/<id:id>/tools", "api/user/services/<id:id>/grants"}
-    one_thing = {route for route in GETS if route.endswith(("<id:id>", "/content", "/events"))}
+    measured |= {"api/organization/members", "api/organization/invitations", "api/organizations", "api/audit"}
+    one_thing = {route for route in GETS if route.endswith(("<id:id>", "/content", "/events", "/usage", "/verify", "organization"))}
     assert set(GETS) - one_thing - measured == {"api/providers"}  # which is no rows

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 WINDOW_S: Final = 60
-LIMITS: Final = {"connections": 30, "tokens": 20, "invitations": 30, "exports": 10, "verify": 6}
+LIMITS: Final = {"connections": 240, "tokens": 60, "invitations": 60, "exports": 60, "verify": 30}
 """Requests a minute of one user, whatever token they come with. A view names its scope as `throttle_scope`, for its unsafe methods."""
 _SCOPES: Final = {
     "config-test": "connections",

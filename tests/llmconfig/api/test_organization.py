@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from rest_framework.test import APIClient
 
 from llmconfig import services
@@ -98,13 +99,14 @@ def test_a_policy_that_is_none(alice: Person, body: dict[str, Any], code: str, a
     assert not AuditEvent.objects.filter(action="policy.changed").exists()
 
 
-def test_a_second_factor_is_required_by_whoever_has_one(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(organizations, "has_second_factor", lambda user: user == alice.user)
-    assert alice.client().patch(URL, {"requires_mfa": True}).json()["requires_mfa"] is True
-    carol = person("carol", alice.organization, Role.ADMIN)
-    assert carol.client().patch(URL, {"requires_mfa": True, "name": "Same"}).status_code == 200  # it is so already
-    assert carol.client().patch(URL, {"requires_mfa": False}).json()["requires_mfa"] is False
+def test_a_second_factor_is_required_by_whoever_has_one(alice: Person) -> None:
+    carol, client = person("carol", alice.organization, Role.ADMIN), alice.client()
     assert errors(carol.client().patch(URL, {"requires_mfa": True})) == [("mfa_missing", "requires_mfa")]
+    Authenticator.objects.create(user=alice.user, type=Authenticator.Type.TOTP, data={})
+    assert client.patch(URL, {"requires_mfa": True}).json()["requires_mfa"] is True
+    assert client.patch(URL, {"requires_mfa": True, "name": "Same"}).status_code == 200  # it is so already
+    assert carol.client().patch(URL, {"name": "Mine"}).json()["errors"][0]["code"] == "mfa_required"
+    assert client.patch(URL, {"requires_mfa": False}).json()["requires_mfa"] is False
 
 
 def test_an_owner_ends_it_and_its_secrets_for_good(alice: Person, bob: Person) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from llmconfig.models import UserLLMConfig
-from llmconfig.services import deployment_for_run, finish_rotations, promote_data_key, reseal_organization
+from llmconfig.services import finish_rotations, open_credentials, promote_data_key, reseal_organization
 from llmconfig.services.kek import keys_by_root
 from llmconfig.services.kek_files import KekFiles
 from llmconfig.services.kek_rotation import KekRotation
@@ -91,7 +91,7 @@ class Load:
         data_key_for(founder.organization.pk)
 
     def _opens(self, id: str, key: str) -> None:
-        opened = deployment_for_run(UserLLMConfig.objects.get(pk=id), "claude-sonnet-4-5").credentials.api_key
+        opened = open_credentials(UserLLMConfig.objects.get(pk=id)).api_key
         assert opened is not None
         assert opened.reveal() == key
 

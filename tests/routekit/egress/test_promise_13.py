@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from llmconfig.tenancy.rest import throttling
 from tests.llmconfig.net.vectors import URLS
 from tests.routekit.egress.sinks import SINKS, Attack
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("sink", SINKS)
-def test_promise_13_no_socket_is_opened_through(sink: str, alice: Person, seam: Seam) -> None:
+def test_promise_13_no_socket_is_opened_through(sink: str, alice: Person, seam: Seam, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(throttling.LIMITS, "connections", len(URLS) + 1)
     attack = Attack(alice)
     for url in URLS:
         SINKS[sink](attack, url)

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from agent.loop.codec import part_to_json
 from agent.models import Run, ServiceTool, ToolCall, ToolGrant
+from agent.services.calls import canonical_hash
 from agent.services.claims import requeue_if_decided
 from agent.services.doorbell import nudge
-from agent.services.journal import canonical_hash
 from agent.services.recorded import note_call, note_grant
 from llmconfig.llm import Text, ToolResult
 from llmconfig.tenancy.audit import Actor

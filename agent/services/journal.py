@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,12 +11,11 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from agent.loop.codec import part_to_json, public, split_name
+from agent.loop.codec import part_to_json, public
 from agent.loop.intents import (
     AttemptSettled,
     BeginAttempt,
     BlockTool,
-    CallDecision,
     DispatchTools,
     EndAttempt,
     EndRun,
@@ -34,7 +31,8 @@ from agent.loop.intents import (
     ToolSettled,
     WaitForPerson,
 )
-from agent.models import Attempt, Conversation, Message, Run, Service, Step, ToolCall
+from agent.models import Attempt, Conversation, Message, Run, Step, ToolCall
+from agent.services.calls import call_row, services_of
 from agent.services.claims import Claim, requeue_if_decided
 from agent.services.doorbell import nudge
 from agent.services.listing import block_tool, note_tools
@@ -47,7 +45,7 @@ from llmconfig.tenancy.caller import caller_for
 from llmconfig.tenancy.errors import Forbidden
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
 
 def commit_intent(claim: Claim, intent: Intent, *, seq: int) -> Any:
@@ -79,24 +77,6 @@ def _hold(claim: Claim, seq: int) -> None:
     lease = timezone.now() + timedelta(seconds=settings.LEASE_S)
     if not held.update(event_seq=seq, lease_expires_at=lease):
         raise FenceLost
-
-
-def canonical_hash(arguments: Mapping[str, Any]) -> str:
-    """What an approval is bound to: SHA-256 over the arguments as canonical JSON."""
-    return hashlib.sha256(json.dumps(_plain(arguments), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    """Whole numbers as integers: Postgres gives 1e22 back as 10000000000000000000000."""
-    match value:
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list():
-            return [_plain(item) for item in value]
-        case float() if value.is_integer():
-            return int(value)
-        case _:
-            return value
 
 
 def _begin_attempt(claim: Claim, intent: BeginAttempt, seq: int) -> None:
@@ -160,8 +140,8 @@ def _end_attempt(claim: Claim, intent: EndAttempt, seq: int) -> AttemptSettled:
     expires_at = now + timedelta(seconds=settings.APPROVAL_TTL_S)
     if intent.calls:
         step = Step.objects.get(run_id=claim.run, index=intent.step)
-        services = _services_of(intent.calls)
-        rows = [_call_row(step, index, decision, services) for index, decision in enumerate(intent.calls)]
+        services = services_of(intent.calls)
+        rows = [call_row(step, index, decision, services) for index, decision in enumerate(intent.calls)]
         for row in rows:
             row.expires_at = expires_at if row.status == ToolCall.Status.WAITING else None
         ToolCall.objects.bulk_create(rows)
@@ -199,29 +179,6 @@ def _append_message(claim: Claim, seq: int, **fields: Any) -> Message:
     Conversation.objects.filter(id=conversation).update(updated_at=now)
     return Message.objects.create(
         conversation_id=conversation, run_id=claim.run, position=(last or 0) + 1, after_seq=seq, created_at=now, **fields
-    )
-
-
-def _services_of(calls: Sequence[CallDecision]) -> Mapping[str, Service]:
-    """Those of the called services that were not deleted under their run."""
-    rows = Service.objects.filter(id__in={decision.tool.endpoint for decision in calls if decision.tool})
-    return {str(row.id): row for row in rows.only("id")}
-
-
-def _call_row(step: Step, position: int, decision: CallDecision, services: Mapping[str, Service]) -> ToolCall:
-    call, tool = decision.call, decision.tool
-    slug, name = (tool.service, tool.name) if tool else split_name(call.name)
-    return ToolCall(
-        id=call.id,
-        step=step,
-        position=position,
-        service=services.get(tool.endpoint) if tool else None,
-        service_slug=(slug or "")[:32],  # of a tool that the model made up, too
-        name=name[:128],
-        arguments=dict(call.arguments),
-        arguments_hash=canonical_hash(call.arguments),
-        definition_hash=tool.definition_hash if tool else "",
-        status=decision.state,
     )
 
 

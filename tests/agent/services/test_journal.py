@@ -26,7 +26,8 @@ from agent.loop.intents import (
     WaitForPerson,
 )
 from agent.models import Attempt, Message, Run, Service, Step, ToolCall
-from agent.services.journal import canonical_hash, commit_intent
+from agent.services.calls import canonical_hash
+from agent.services.journal import commit_intent
 from agent.services.presentation import message_json, money
 from llmconfig.llm import Message as NeutralMessage
 from llmconfig.llm import ProviderData, Text, Thinking, TokenPrices, ToolResult, Usage

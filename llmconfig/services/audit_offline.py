@@ -7,14 +7,13 @@ therefore a head that the auditor was given earlier; against the installation's 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from llmconfig.services.audit_export import FORMAT
-from llmconfig.tenancy.audit.chains import Link, Problem, Verdict, Walk
+from llmconfig.tenancy.audit.chains import Link, Problem, Verdict, Walk, same_mac
 from llmconfig.tenancy.audit.trail import stretch_of
 from llmconfig.vault import FIRST, Unreadable, mac
 
@@ -67,7 +66,12 @@ def read_header(path: Path) -> dict[str, Any]:
     """The first line: chain, scope (`chain`, `range`, `filtered`), filters. Raises `NotAnExport`, OSError."""
     with path.open("rb") as file:
         header = _row(file.readline(_LONGEST_LINE), 1)
-    if header.get("kind") != "header" or header.get("format") != FORMAT or not isinstance(header.get("chain"), str):
+    if (
+        (header.get("kind"), header.get("format")) != ("header", FORMAT)
+        or not isinstance(header.get("chain"), str)
+        or not isinstance(header.get("scope"), str)
+        or not isinstance(header.get("head"), dict)
+    ):
         raise NotAnExport("The first line is no header of an audit export.")
     return header
 
@@ -111,8 +115,10 @@ def _row(line: bytes, number: int) -> dict[str, Any]:
 def _understood(number: int) -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, AttributeError):
-        raise NotAnExport(f"Line {number:,} lacks what every such line has: the file was edited there.") from None
+    except NotAnExport:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
+        raise NotAnExport(f"Line {number:,} lacks what every such line has, or has it wrong: the file was edited there.") from None
 
 
 def _take(reading: _Reading, row: dict[str, Any], line: bytes) -> None:
@@ -156,10 +162,10 @@ def _check_trailer(reading: _Reading, key_of: Callable[[str], bytes]) -> None:
         expected = signature
     except (LookupError, ValueError):
         expected = ""
-    if not hmac.compare_digest(expected.encode(), signature.encode()):
+    if not same_mac(expected, signature):
         walk.note(Problem("file", None, "The trailer is not what was signed."))
     if trailer.get("sha256") != reading.sealed or trailer.get("events") != reading.events:
         walk.note(Problem("file", None, "The lines are not those that were exported: some were taken out, put in or changed."))
-    head = reading.header.get("head") or {}
+    head = reading.header["head"]
     if reading.header["scope"] == "chain" and (head.get("seq"), head.get("hash")) != (walk.seq, walk.hash):
         walk.note(Problem("cut", walk.seq + 1, f"The events end at {walk.seq:,}, but the header says {head.get('seq')}."))

@@ -6,20 +6,31 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 from django.conf import settings
+from django.db import OperationalError
 
 from llmconfig.models import AuditEvent, AuditHead, AuditKey, AuditSegment, Organization
 from llmconfig.services.audit_heads import HeadsFile, read_heads
 from llmconfig.tenancy.audit import INSTALLATION
 from llmconfig.tenancy.audit.chains import Head, Problem, Verdict, Walk
 from llmconfig.tenancy.audit.keys import newest_key
-from llmconfig.tenancy.audit.trail import chains, keys_of, links_in_order, segment_content, segments_of, stretch_of
+from llmconfig.tenancy.audit.trail import (
+    NONE_OF_ITS_TYPE,
+    as_chain,
+    cannot_be_read,
+    chains,
+    keys_of,
+    links_in_order,
+    segment_content,
+    segments_of,
+    stretch_of,
+)
 from llmconfig.vault import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from uuid import UUID
 
 _TRIES: Final = 3
 
@@ -35,29 +46,40 @@ def verify_chains(*, only: UUID | None = None, heads: HeadsFile | None = None) -
 def verify_chain(chain: UUID, *, heads: Iterable[Head] = (), newest: int | None = None) -> Verdict:
     """newest: only so many events from the end. A retention that closes a segment meanwhile makes it begin again."""
     for _ in range(_TRIES):
-        segments = segments_of(chain)
-        verdict = _walked(chain, segments, tuple(heads), newest)
-        if verdict.intact is not False or [each.pk for each in segments_of(chain)] == [each.pk for each in segments]:
+        closed = AuditSegment.objects.filter(chain=chain).count()
+        verdict = _walked(chain, tuple(heads), newest)
+        if verdict.intact is not False or AuditSegment.objects.filter(chain=chain).count() == closed:
             break
     return verdict
 
 
-def _walked(chain: UUID, segments: list[AuditSegment], heads: tuple[Head, ...], newest: int | None) -> Verdict:
+def _walked(chain: UUID, heads: tuple[Head, ...], newest: int | None) -> Verdict:
     by_seq: dict[int, list[Head]] = {}
     for head in heads:
         by_seq.setdefault(head.seq, []).append(head)
+    walk = Walk(keys_of(chain), by_seq)
+    try:
+        _follow(walk, chain, newest)
+    except (*NONE_OF_ITS_TYPE, OperationalError) as error:
+        if not cannot_be_read(error):
+            raise
+        detail = f"What follows event {walk.seq:,} cannot be read: a value was changed into none of its type."
+        walk.note(Problem("edited", walk.seq + 1, detail))
+    return walk.verdict()
+
+
+def _follow(walk: Walk, chain: UUID, newest: int | None) -> None:
     stored = AuditHead.objects.filter(pk=chain).first()
     until = stored.seq if stored else None
     after = until - newest if newest is not None and until is not None and until > newest else None
-    walk = Walk(keys_of(chain), by_seq, starts_anywhere=after is not None)
+    walk.starts_anywhere = after is not None
     if after is None:
-        walk.take_segments(stretch_of(segment_content(each), each.hash) for each in segments)
-    for head in heads:
+        walk.take_segments(stretch_of(segment_content(each), each.hash) for each in segments_of(chain))
+    for head in (each for written in walk.heads.values() for each in written):
         walk.check_head(head)
     for link in links_in_order(chain, after=after, until=until):
         walk.take(link)
     _check_end(walk, chain, stored)
-    return walk.verdict()
 
 
 def _check_end(walk: Walk, chain: UUID, stored: AuditHead | None) -> None:
@@ -92,10 +114,7 @@ def chain_named(text: str) -> UUID | None:
         return found
     if text == "installation":
         return INSTALLATION
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+    return as_chain(text)
 
 
 def written_heads(path: str = "") -> HeadsFile | None:

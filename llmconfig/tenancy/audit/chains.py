@@ -21,6 +21,11 @@ class NoSuchKey(LookupError):
     """An event names a key that is not there."""
 
 
+def same_mac(expected: str, found: object) -> bool:
+    """found: whatever stands where a MAC should."""
+    return isinstance(found, str) and hmac.compare_digest(expected.encode(), found.encode("utf-8", "replace"))
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """kind: `edited`, `missing`, `order`, `cut`, `head`, `segment`, `key`, `gone` or `file`. seq: the first event concerned, or None."""
@@ -184,9 +189,9 @@ class Walk:
         except Unreadable:
             self.unverified += 1
             return True
-        except ValueError:  # a number that is no number: not written by us
+        except (ValueError, TypeError, RecursionError):  # no JSON, or a number that is none: not written by us
             return False
-        return hmac.compare_digest(expected.encode(), signature.encode())
+        return same_mac(expected, signature)
 
     def _note(self, kind: str, seq: int | None, detail: str) -> None:
         self.note(Problem(kind, seq, detail))

@@ -43,5 +43,5 @@ def key_named(key_id: str, chain: UUID) -> bytes:
 def _opened(row: AuditKey) -> DataKey | None:
     try:
         return unwrapped(CONTEXT, row.key_id, bytes(row.wrapped))
-    except Unreadable:
+    except (Unreadable, TypeError):  # TypeError: on SQLite a column may hold what is none of its type
         return None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from django.db import DataError, OperationalError, connection
 
 from llmconfig.tenancy.audit.chains import Link, NoSuchKey, Stretch
 from llmconfig.tenancy.audit.keys import key_named
@@ -10,11 +13,11 @@ from llmconfig.tenancy.audit.models import AuditEvent, AuditHead, AuditKey, Audi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from uuid import UUID
 
     from django.db.models import Model, QuerySet
 
 BATCH: Final = 1000
+NONE_OF_ITS_TYPE: Final = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, DataError)
 
 
 def events_in_order(
@@ -36,7 +39,9 @@ def links_in_order(chain: UUID, *, after: int | None = None, until: int | None =
             for batch in events_in_order(chain, after=after, until=until):
                 yield from map(link_of, batch)
                 after = batch[-1].seq
-        except ValueError:  # some value of the batch is none of its type
+        except (*NONE_OF_ITS_TYPE, OperationalError) as error:  # some value of the batch is none of its type
+            if not cannot_be_read(error):
+                raise
             seqs = _seqs(chain, after, until)
             for seq in seqs:
                 yield _one(chain, seq)
@@ -52,10 +57,27 @@ def _seqs(chain: UUID, after: int | None, until: int | None) -> list[int]:
 
 
 def _one(chain: UUID, seq: int) -> Link:
+    rows = AuditEvent.objects.filter(chain=chain, seq=seq)
     try:
-        return link_of(AuditEvent.objects.get(chain=chain, seq=seq))
-    except ValueError:
-        return Link(seq, "", "", AuditEvent.objects.values_list("hash", flat=True).get(chain=chain, seq=seq), None)
+        return link_of(rows.get())
+    except (*NONE_OF_ITS_TYPE, OperationalError) as error:
+        if not cannot_be_read(error):
+            raise
+    return Link(seq, "", "", _hash_of(rows), None)
+
+
+def _hash_of(rows: QuerySet[AuditEvent]) -> str:
+    try:
+        return str(rows.values_list("hash", flat=True).get())
+    except OperationalError as error:
+        if not cannot_be_read(error):
+            raise
+        return ""
+
+
+def cannot_be_read(error: Exception) -> bool:
+    """Whether it tells of a value that is none of its column's type (SQLite keeps any), and not of a database that does not answer."""
+    return isinstance(error, NONE_OF_ITS_TYPE) or (isinstance(error, OperationalError) and "decode" in str(error))
 
 
 def link_of(event: AuditEvent) -> Link:
@@ -110,7 +132,27 @@ def closed_until(chain: UUID) -> int:
 def chains() -> set[UUID]:
     """Every chain of which anything is there: a few index look-ups each, whatever its length."""
     tables: tuple[type[Model], ...] = (AuditHead, AuditSegment, AuditEvent)
-    return {chain for table in tables for chain in _distinct(table)}
+    return {chain for table in tables for chain in _found_in(table)}
+
+
+def _found_in(table: type[Any]) -> set[UUID]:
+    try:
+        return set(_distinct(table))
+    except (*NONE_OF_ITS_TYPE, OperationalError) as error:
+        if not cannot_be_read(error):
+            raise
+    # A row in no chain at all is missing in its own, which is where it shows.
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT DISTINCT hex(chain) FROM {table._meta.db_table}")  # noqa: S608  # our own tables
+        spelled = [bytes.fromhex(row[0]).decode("utf-8", "replace") for row in cursor.fetchall()]
+    return {chain for text in spelled if (chain := as_chain(text)) is not None}
+
+
+def as_chain(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _distinct(table: type[Any]) -> Iterator[UUID]:

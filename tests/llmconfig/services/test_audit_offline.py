@@ -111,6 +111,12 @@ def edited(lines: list[str]) -> list[str]:
         (lambda lines: [*lines, lines[-1]], "follows the trailer"),
         (lambda lines: [*lines[:2], lines[2][:20]], "cannot be read"),
         (lambda lines: [*lines[:2], '{"kind":"event"}\n', *lines[3:]], "lacks"),
+        (lambda lines: [*lines[:2], lines[2].replace('"seq":', '"seq":"x","_":'), *lines[3:]], "has it wrong"),
+        (lambda lines: [lines[0], lines[1].replace('"first_seq":', '"first_seq":"x","_":'), *lines[2:]], "has it wrong"),
+        (lambda lines: [*lines[:2], lines[2].replace('"hash":"', '"hash":"\\ud800'), *lines[3:]], "is not what was recorded"),
+        (lambda lines: [*lines[:-1], lines[-1].replace('"mac":"', '"mac":"\\ud800')], "trailer is not what was signed"),
+        (lambda lines: [lines[0].replace('"scope":"chain",', ""), *lines[1:]], "no header of an audit export"),
+        (lambda lines: [lines[0].replace('"head":', '"head":1,"_":'), *lines[1:]], "no header of an audit export"),
         (lambda lines: lines[1:], "no header"),
     ],
 )

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from llmconfig.services import audit_verify
 from llmconfig.services.audit_heads import write_heads
 from llmconfig.services.audit_retention import close_segment, remove_closed
 from llmconfig.services.audit_verify import verify_chain, verify_chains, written_heads
-from llmconfig.tenancy.audit import AuditEvent, AuditHead, AuditKey, AuditSegment
+from llmconfig.tenancy.audit import Actor, AuditEvent, AuditHead, AuditKey, AuditSegment, record
 from tests.llmconfig.tampering import remove, some_events, tamper, without_triggers
 
 if TYPE_CHECKING:
@@ -285,3 +287,60 @@ def test_a_heads_file_that_was_edited_is_told(alice: Person, capsys: pytest.Capt
     assert "is not what was signed" in said
     heads_file.write_text("nonsense\n" + heads_file.read_text())
     assert "line 1 is no head" in run(capsys)[1]
+
+
+UNREADABLE_ON_SQLITE = {
+    "auditevent": {
+        "chain": "'abc'",
+        "seq": "'abc'",
+        "actor": "CAST(x'ff' AS TEXT)",
+        "ip": "x'ff'",
+        "hash": "x'ff'",
+        "id": "'abc'",
+        "at": "''",
+    },
+    "audithead": {"chain": "'abc'", "seq": "'abc'", "hash": "CAST(x'ff' AS TEXT)"},
+    "auditsegment": {"chain": "x'ff'", "closed_at": "''", "last_seq": "'abc'", "key_id": "x'ff'"},
+}
+CASES = [(table, column, value) for table, columns in UNREADABLE_ON_SQLITE.items() for column, value in columns.items()]
+
+
+@pytest.mark.parametrize(("table", "column", "value"), CASES)
+def test_promise_34_a_value_that_cannot_even_be_read_is_found_and_other_chains_are_verified(
+    alice: Person, mallory: Person, table: str, column: str, value: str
+) -> None:
+    """SQLite keeps any value in any column; Postgres refuses most of these."""
+    events, others = some_events(alice), some_events(mallory)
+    close_segment(alice.organization.pk, older_than=events[2].at)
+    remove_closed(alice.organization.pk)
+    write_heads()
+    row = "seq = 3" if table == "auditevent" else "TRUE"
+    change, refused = f"UPDATE llmconfig_{table} SET {column} = {value}", False  # noqa: S608  # our own words
+    with without_triggers(), connection.cursor() as cursor:
+        try:
+            with transaction.atomic():
+                cursor.execute(f"{change} WHERE {row} AND chain = %s", [alice.organization.pk.hex])
+        except DatabaseError:
+            refused = connection.vendor == "postgresql"
+    found = dict(verify_chains(heads=written_heads()))
+    assert found[alice.organization.pk].intact is refused
+    assert (found[mallory.organization.pk].intact, found[mallory.organization.pk].checked) == (True, len(others))
+
+
+def test_promise_34_a_wrapped_key_that_is_no_key_leaves_events_unverified(alice: Person) -> None:
+    some_events(alice)
+    AuditKey.objects.update(wrapped=b"")
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE llmconfig_auditkey SET wrapped = 'abc'")
+    assert verdict_of(alice).intact is None
+    assert record("config.changed", actor=Actor.of(alice.caller), organization=alice.organization.pk).key_id
+
+
+def test_a_database_that_does_not_answer_is_no_broken_chain(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object, **__: object) -> Any:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(audit_verify, "links_in_order", locked)
+    with pytest.raises(OperationalError):
+        verdict_of(alice)

@@ -14,6 +14,7 @@ from agent.services.listing import record_listing
 from agent.services.pinned import redefine
 from agent.services.recorded import note_change, note_grant, note_service, note_tool, told_of
 from llmconfig.net import UrlForbidden, check_url
+from llmconfig.services import check_misplaced
 from llmconfig.tenancy.audit import Actor
 from llmconfig.tenancy.caller import Caller, require_change
 from llmconfig.tenancy.errors import Conflict, Invalid
@@ -53,6 +54,7 @@ def draft_service(*, caller: Caller, **fields: Unpack[ServiceFields]) -> Service
     shared = fields.get("shared", False)
     _require(caller, shared=shared)
     _check_url(fields["url"])
+    _check_misplaced(fields)
     service = Service(
         organization=caller.organization,
         owner=None if shared else caller.user,
@@ -89,6 +91,7 @@ def update_service(*, caller: Caller, service: Service, **fields: Unpack[Service
         if service.is_demo and set(fields) - {"is_enabled"}:
             raise Conflict("The demo service is built in: it can be enabled or disabled.", code="built_in")
         before = [getattr(service, name) for name in _WHAT_A_TEST_SAW]
+        _check_misplaced(fields)
         known, had_token = told_of(service), bool(service.token)
         if "url" in fields and fields["url"] != service.url:
             _check_url(fields["url"])
@@ -201,6 +204,11 @@ def _check_url(url: str) -> None:
         check_url(url, egress())
     except UrlForbidden as error:
         raise Invalid(str(error), code="url_forbidden", attr="url") from None
+
+
+def _check_misplaced(fields: ServiceFields) -> None:
+    token = fields.get("token")
+    check_misplaced({name: value for name, value in fields.items() if name in ("display_name", "url")}, [token] if token else [])
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

@@ -71,6 +71,7 @@ from llmconfig.services.members import (
     remove_member,
     remove_member_as_operator,
 )
+from llmconfig.services.misplaced import check_misplaced
 from llmconfig.services.organizations import (
     OrganizationFields,
     checked_policy,
@@ -127,6 +128,7 @@ __all__ = [
     "change_config_as_operator",
     "change_role",
     "change_role_as_operator",
+    "check_misplaced",
     "check_new_config",
     "checked_policy",
     "choose_organization",

@@ -22,6 +22,7 @@ from llmconfig.services.fields import (
     provider_of,
     require_options,
 )
+from llmconfig.services.misplaced import check_misplaced
 from llmconfig.services.retired import retired_copy, shred
 from llmconfig.services.secrets import clear_secrets, lacks, move_secrets, put_secrets
 from llmconfig.tenancy.audit import Actor, record
@@ -54,6 +55,7 @@ class ConfigFields(TypedDict, total=False):
     weight: int
 
 
+_READABLE = ("name", "base_url", "model", "options")
 _PLAIN = ("name", "base_url", "model", "is_enabled", "priority", "weight")
 _OF_THE_DEMO = frozenset({"provider_type", "is_enabled", "is_default", "priority", "weight"})
 _ABOUT_CREDENTIALS = frozenset({"api_key", "credentials", "options"})
@@ -102,6 +104,7 @@ def check_new_config(*, caller: Caller, **fields: Unpack[ConfigFields]) -> type[
     options, credentials, api_key = fields.get("options", {}), given_credentials(fields), fields.get("api_key")
     check_base_url(provider, fields.get("base_url", ""))
     check_secrets(provider, api_key, credentials)
+    _check_misplaced(fields)
     check_options(provider, options)
     policy.check_new(caller, provider, fields)
     if problem := credentials_problem(provider, {*credentials, *(["api_key"] if api_key else [])}, options):
@@ -248,9 +251,15 @@ def check_change(config: UserLLMConfig, provider: type[Provider], fields: Config
     if "base_url" in fields:
         check_base_url(provider, fields["base_url"])
     check_secrets(provider, fields.get("api_key"), given_credentials(fields))
+    _check_misplaced(fields)
     if "options" in fields:
         check_options(provider, fields["options"])
         require_options(provider, fields["options"])
+
+
+def _check_misplaced(fields: ConfigFields) -> None:
+    given = [*filter(None, [fields.get("api_key")]), *given_credentials(fields).values()]
+    check_misplaced({name: value for name, value in fields.items() if name in _READABLE}, given)
 
 
 def _untested(config: UserLLMConfig, *, rotated: bool) -> tuple[str, str]:

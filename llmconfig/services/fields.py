@@ -10,6 +10,7 @@ from django.conf import settings
 
 from llmconfig import registry
 from llmconfig.net import EgressPolicy, UrlForbidden, check_url
+from llmconfig.services.misplaced import check_url_without_key
 from llmconfig.tenancy.errors import Invalid
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def check_base_url(provider: type[Provider], base_url: str) -> None:
         check_url(base_url, egress_policy())
     except UrlForbidden as error:
         raise Invalid(str(error), code="forbidden_url", attr="base_url") from None
+    check_url_without_key(base_url, attr="base_url", instead="Put it in its own field.")
 
 
 def check_secrets(provider: type[Provider], api_key: Secret | None, credentials: Mapping[str, Secret]) -> None:
@@ -167,6 +169,7 @@ def _check_value(field: CredentialField, value: Any, attr: str) -> None:
             check_url(str(value), egress_policy())
         except UrlForbidden as error:
             raise Invalid(str(error), code="forbidden_url", attr=attr) from None
+        check_url_without_key(str(value), attr=attr, instead="Put it in its own field.")
 
 
 def _check_range(field: CredentialField, value: float, attr: str) -> None:

@@ -25,6 +25,7 @@ from agent.services.connections import (
 from agent.services.listing import Listing, block_tool, note_tools, pin_tools, record_listing, refresh_tools
 from agent.services.pinned import meet
 from llmconfig.llm import Secret
+from llmconfig.tenancy.audit import AuditEvent
 from llmconfig.tenancy.errors import Conflict, Forbidden, Invalid
 from llmconfig.tenancy.keys import open_for
 from llmconfig.tenancy.models import DataKey, Role
@@ -67,6 +68,20 @@ def test_a_token_is_sealed_and_shown_to_nobody(alice: Person) -> None:
     service = Service.objects.get(id=with_token(alice).id)
     assert TOKEN not in repr(service.token) + service.token.text
     assert open_for(service, "token").reveal() == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("display_name", "CRM a-token-of-our-crm"), ("url", "http://127.0.0.1:9/mcp?x=a-token-of-our-crm")]
+)
+def test_promise_4_a_token_in_another_field_is_refused(alice: Person, field: str, value: str) -> None:
+    token = Secret("a-token-of-our-crm")
+    with pytest.raises(Invalid) as refused:
+        made(alice, auth_type="bearer", token=token, **{{"display_name": "name"}.get(field, field): value})
+    assert (refused.value.code, refused.value.attr) == ("holds_key", field)
+    service = made(alice)
+    with pytest.raises(Invalid):
+        update_service(caller=alice.caller, service=service, token=token, **{field: value})
+    assert not AuditEvent.objects.filter(object_label__contains=token.reveal()).exists()
 
 
 @pytest.mark.parametrize("url", ["http://169.254.169.254/latest", "http://10.0.0.1/mcp", "file:///etc/passwd"])

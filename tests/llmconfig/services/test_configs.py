@@ -9,7 +9,7 @@ import pytest
 
 from llmconfig import services
 from llmconfig.llm import Secret
-from llmconfig.models import ConfigStatus, DataKey, UserLLMConfig
+from llmconfig.models import AuditEvent, ConfigStatus, DataKey, UserLLMConfig
 from llmconfig.services import (
     configs_for,
     create_config,
@@ -65,6 +65,12 @@ def test_a_new_config(alice: Person) -> None:
         ({"base_url": "http://169.254.169.254/latest"}, "forbidden_url", "base_url"),
         ({"base_url": "https://user:pass@example.com"}, "forbidden_url", "base_url"),
         ({"provider_type": "openai_compatible"}, "required", "base_url"),
+        ({"name": f"My {KEY.reveal()}"}, "holds_key", "name"),
+        ({"model": KEY.reveal()}, "holds_key", "model"),
+        ({"base_url": f"https://example.com/{KEY.reveal()}/v1"}, "holds_key", "base_url"),
+        ({"base_url": "https://example.com/v1?api_key=other"}, "holds_key", "base_url"),
+        ({"options": {KEY.reveal(): 1}}, "holds_key", "options"),
+        ({"api_key": Secret("a/key+of=signs"), "name": "a%2Fkey%2Bof%3Dsigns"}, "holds_key", "name"),
     ],
 )
 def test_what_is_refused(alice: Person, fields: dict[str, object], code: str, attr: str) -> None:
@@ -72,6 +78,14 @@ def test_what_is_refused(alice: Person, fields: dict[str, object], code: str, at
         make(alice, **fields)
     assert (caught.value.code, caught.value.attr) == (code, attr)
     assert not UserLLMConfig.objects.exists()
+
+
+def test_promise_4_a_new_key_in_another_field_is_refused_too_and_a_short_word_is_none(alice: Person) -> None:
+    config = make(alice, api_key=Secret("ollama"), name="ollama", base_url="https://example.com/ollama?api-version=2026-01-01")
+    with pytest.raises(Invalid) as caught:
+        update_config(caller=alice.caller, id=config.pk, api_key=NEXT_KEY, name=NEXT_KEY.reveal())
+    assert (caught.value.code, caught.value.attr) == ("holds_key", "name")
+    assert not AuditEvent.objects.filter(object_label__contains="second-key").exists()
 
 
 def fresh(config: UserLLMConfig) -> UserLLMConfig:

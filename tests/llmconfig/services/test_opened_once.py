@@ -28,6 +28,7 @@ ALLOWED = {
     },
     ".reveal()": {
         "llmconfig/services/fields.py",  # the shape of a key that is being entered
+        "llmconfig/services/misplaced.py",  # whether it was entered in another field, too
         "llmconfig/services/secrets.py",
         "llmconfig/tenancy/rest/idempotency.py",
         "llmconfig/vault/cipher.py",

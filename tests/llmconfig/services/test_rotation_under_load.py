@@ -76,7 +76,7 @@ class Load:
 
     def _one(self, api: Any, key: str) -> None:
         again = {"HTTP_IDEMPOTENCY_KEY": str(uuid.uuid4())}
-        body = {"provider_type": "anthropic", "api_key": key, "name": key}
+        body = {"provider_type": "anthropic", "api_key": key, "name": key.removeprefix("sk-")}
         made = self._sent(api.post(URL, body, **again), 201)
         assert self._sent(api.post(URL, body, **again), 201) == made
         one = f"{URL}/{made['id']}"

@@ -54,12 +54,12 @@ def record(
             seq=head.seq + 1,
             at=timezone.now(),
             actor_id=actor.id,
-            actor=actor.name[:150],
-            token=actor.token[:120],
+            actor=storable(actor.name, 150),
+            token=storable(actor.token, 120),
             action=action,
             object_type=object_type,
-            object_id=object_id,
-            object_label=object_label[:_MAX_LABEL],
+            object_id=storable(object_id, _MAX_LABEL),
+            object_label=storable(object_label, _MAX_LABEL),
             outcome=outcome.value,
             ip=actor.ip,
             details=plain(details or {}),
@@ -79,12 +79,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, (Secret, Sealed)):
         return "••••" if value else ""
     if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
+        return {storable(str(name), _MAX_TEXT): plain(each) for name, each in value.items()}
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, (str, bytes)):
         return [plain(each) for each in value]
     if isinstance(value, Decimal):
         return format(value, "f")
-    return str(value).replace("\x00", "")[:_MAX_TEXT]
+    return storable(str(value), _MAX_TEXT)
+
+
+def storable(text: str, length: int) -> str:
+    """text as Postgres takes it, too: what a client sends (NUL, half a surrogate pair) must not keep an event out of the trail."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")[:length]
 
 
 def _named(about: Model | tuple[str, str, str] | None) -> tuple[str, str, str]:

@@ -128,3 +128,11 @@ def test_the_installation_has_a_chain_of_its_own() -> None:
 @pytest.mark.parametrize(("value", "kept"), [("x" * 2000, "x" * 1000), ({1: {"a"}}, {"1": ["a"]}), (0.5, "0.5"), (True, True)])
 def test_details_hold_nothing_that_json_could_write_in_two_ways(value: Any, kept: Any) -> None:
     assert plain(value) == kept
+
+
+def test_text_that_no_database_keeps_is_recorded_without_it(alice: Person) -> None:
+    about = ("x", "i\x00d" + "9" * 300, "half \ud800 a pair")
+    event = record("x.y", actor=Actor("al\x00ice"), organization=alice.organization.pk, object=about, details={"a\x00": "b\udfff"})
+    event.refresh_from_db()
+    assert (event.actor, event.object_id[:4], len(event.object_id), event.object_label) == ("alice", "id99", 200, "half ? a pair")
+    assert event.details == {"a": "b?"}

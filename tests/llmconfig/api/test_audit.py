@@ -273,6 +273,27 @@ def test_a_client_that_tries_without_end_does_not_flood_the_trail(alice: Person,
     assert len(refusals(alice)) == PER_MINUTE + 1
 
 
+def test_promise_34_a_path_that_no_database_keeps_does_not_hide_a_refusal(alice: Person, bob: Person) -> None:
+    """Postgres takes no NUL: whoever put one in a path was refused unrecorded."""
+    viewer = person("dave", alice.organization, Role.VIEWER).client()
+    for name in ("a%00b", "x" * 400):
+        assert viewer.patch(f"/api/user/services/{bob.organization.pk}/tools/{name}", {}, format="json").status_code == 403
+    first, second = refusals(alice)
+    assert first.details["path"].endswith("/tools/ab")
+    assert (len(second.object_label), len(second.details["path"])) == (200, 300)
+
+
+def test_however_much_a_person_did_before_few_events_are_read_for_a_refusal(alice: Person, bob: Person) -> None:
+    bob.client().post("/api/models", {})
+    with CaptureQueriesContext(connection) as asked:
+        bob.client().post("/api/models", {})
+    read = next(each["sql"] for each in asked if each["sql"].startswith("SELECT") and 'FROM "llmconfig_auditevent"' in each["sql"])
+    conditions = read.partition("WHERE")[2]
+    assert "LIMIT 400" in conditions
+    assert '"action"' not in conditions
+    assert '"at"' not in conditions
+
+
 def test_a_refusal_is_answered_though_it_cannot_be_recorded(alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.db import DatabaseError
 

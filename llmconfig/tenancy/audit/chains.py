@@ -93,12 +93,13 @@ class Walk:
     """Give it the segments, then every event in order (`take`), then the end (`verdict`).
 
     key_of: the chain's key by its id; raises `Unreadable`, or `NoSuchKey`. heads: those written out once, by seq. starts_anywhere: the
-    first event's predecessor is taken on trust, for a part of a chain.
+    first event's predecessor is taken on trust, for a part of a chain. ends_anywhere: heads of later events are no sign of a cut.
     """
 
     key_of: Callable[[str], bytes]
     heads: Mapping[int, Iterable[Head]] = field(default_factory=dict)
     starts_anywhere: bool = False
+    ends_anywhere: bool = False
     seq: int = 0
     hash: str = FIRST
     problems: list[Problem] = field(default_factory=list)
@@ -134,7 +135,7 @@ class Walk:
 
     def verdict(self, *, complete: bool | None = None) -> Verdict:
         last = max(self.heads, default=0)
-        if last > self.seq:
+        if last > self.seq and not self.ends_anywhere:
             head = next(iter(self.heads[last]))
             self._note("cut", self.seq + 1, f"The chain ends at event {self.seq:,}, but event {last:,} was written out on {head.at}.")
         return Verdict(

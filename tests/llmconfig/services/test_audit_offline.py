@@ -9,10 +9,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from llmconfig.services.audit import export_audit
+from llmconfig.services.audit_export import json_lines
 from llmconfig.services.audit_heads import write_heads
 from llmconfig.services.audit_retention import close_segment, remove_closed
-from llmconfig.tenancy.audit import AuditEvent
-from tests.llmconfig.tampering import some_events, tamper
+from llmconfig.tenancy.audit import AuditEvent, AuditHead
+from llmconfig.tenancy.audit.keys import key_named
+from llmconfig.vault import FIRST, mac
+from tests.llmconfig.tampering import remove, some_events, tamper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,13 +169,40 @@ def test_heads_that_an_auditor_was_given_are_compared(
     code, said = verify(export, key, "--heads", str(heads))
     assert code == 0
     assert "1 head written out" in said
-    some_events(alice)
+    later = some_events(alice)
     write_heads()
-    code, said = verify(export, key, "--heads", str(heads))
+    assert verify(export, key, "--heads", str(heads))[0] == 0  # it was made before they came
+    remove(later[-1])
+    AuditHead.objects.filter(pk=alice.organization.pk).update(seq=later[-2].seq, hash=later[-2].hash)
+    cut = exported(alice, tmp_path / "cut.jsonl")
+    code, said = verify(cut, key, "--heads", str(heads))
     assert code == 1
     assert "was written out on" in said
     heads.write_text("x\n" + heads.read_text())
     assert "Line 1 of the heads file" in verify(export, key, "--heads", str(heads))[1]
+
+
+@pytest.mark.parametrize("told", [{}, {"q": "config"}])
+def test_a_part_of_a_chain_is_compared_with_the_heads_of_its_events(
+    alice: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str], verify: Any, told: dict[str, str]
+) -> None:
+    """Whoever has the key can make another history; a head that was handed over before tells it from the first."""
+    events = some_events(alice)
+    key, chain = key_file(alice, tmp_path / "key.json", capsys), alice.organization.pk
+    path = tmp_path / "part.jsonl"
+    if told:
+        exported(alice, path, told, **told)
+    else:
+        path.write_text("".join(json_lines(chain, scope="range", about={}, until=4)))
+    some_events(alice)
+    write_heads()
+    heads = tmp_path / "heads.jsonl"
+    assert verify(path, key, "--heads", str(heads))[0] == 0
+    content = {"at": events[2].at.isoformat(), "chain": str(chain), "seq": 3, "hash": "1" * 64, "key_id": events[2].key_id}
+    heads.write_text(json.dumps(content | {"mac": mac(key_named(events[2].key_id, chain), FIRST, content)}) + "\n")
+    code, said = verify(path, key, "--heads", str(heads))
+    assert code == 1
+    assert "Event 3 is another than the one that was written out" in said
 
 
 def test_the_wrong_key_proves_nothing(

@@ -76,6 +76,12 @@ def data_key_for(organization_id: UUID) -> DataKey:
     return _opened(row)
 
 
+def present_key_for(organization_id: UUID) -> DataKey | None:
+    """As `data_key_for`, and none is made: None for an organization that has no key, or is gone."""
+    row = _current(organization_id)
+    return None if row is None else _opened(row)
+
+
 _LOCKED = 'SELECT * FROM "llmconfig_datakey" WHERE "organization_id" = %s AND "retired_at" IS NULL FOR KEY SHARE'
 
 

@@ -15,7 +15,7 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import Q
 
-from llmconfig.tenancy.keys import context_in, data_key_for, data_key_named
+from llmconfig.tenancy.keys import context_in, data_key_named, present_key_for
 from llmconfig.tenancy.models import DataKey as DataKeyRow
 from llmconfig.tenancy.sealed import SealedField
 from llmconfig.vault import Unreadable, fingerprint, key_id_of, open_sealed, seal
@@ -115,6 +115,8 @@ def reseal(organization_id: UUID, *, progress: Callable[[int], None] = lambda va
                 result.busy += found
                 break
             time.sleep(0 if written else _PAUSE_S)
+    if present_key_for(organization_id) is None:
+        result.stuck.clear()  # the organization was deleted meanwhile, and its values with it
     return result
 
 
@@ -122,7 +124,8 @@ def _pass(
     organization_id: UUID, model: type[Model], names: Sequence[str], result: Resealed, progress: Callable[[int], None]
 ) -> tuple[int, int]:
     """(values found under other keys, values written), once over the model's rows of the organization."""
-    current = data_key_for(organization_id)
+    if (current := present_key_for(organization_id)) is None:
+        return 0, 0
     keys: dict[str, DataKey | None] = {current.key_id: current}
     others = _any(~Q(**{name: ""}) & ~Q(**{f"{name}__sealed_with": current.key_id}) for name in names)
     rows = model._base_manager.filter(others, organization_id=organization_id).order_by("pk")
@@ -189,8 +192,8 @@ def _write(organization_id: UUID, model: type[Model], name: str, current: DataKe
     words = ("UPDATE", quote(meta.db_table), "SET", ", ".join(assigned), "WHERE", columns[pk.name], "= %s AND", column, "= %s")
     statement = " ".join(words)
     with transaction.atomic():
-        if data_key_for(organization_id) != current:
-            return 0  # replaced meanwhile: the next pass seals with the one that follows
+        if present_key_for(organization_id) != current:
+            return 0  # replaced meanwhile: the next pass seals with the one that follows; or deleted
         free = model._base_manager.filter(pk__in=[change.pk for change in changes]).select_for_update(no_key=True, skip_locked=True)
         unlocked = set(free.values_list("pk", flat=True)) if connection.features.has_select_for_update else None
         rows = [

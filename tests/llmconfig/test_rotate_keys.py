@@ -8,17 +8,19 @@ import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from llmconfig.management.commands import rotate_keys
 from llmconfig.management.progress import Progress
 from llmconfig.models import UserLLMConfig
+from llmconfig.tenancy import resealing
 from llmconfig.tenancy.audit import AuditEvent
 from llmconfig.tenancy.keys import data_key_for, open_for
-from llmconfig.tenancy.models import DataKey, IdempotencyRecord
+from llmconfig.tenancy.models import DataKey, IdempotencyRecord, Organization
 from llmconfig.tenancy.resealing import values_by_key
 from llmconfig.tenancy.sealed import Sealed
 from tests.llmconfig.people import person
@@ -126,6 +128,26 @@ def test_under_another_kek_it_fails_and_changes_nothing_until_told_to_start_over
     kept = row.api_key
     row.refresh_from_db()
     assert row.api_key == kept
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("before", ["promote_data_key", "reseal_organization", "reseal_organization, with its values read"])
+def test_an_organization_deleted_meanwhile_stops_no_other(before: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice, mallory = person("alice"), person("mallory")  # in this order they are rotated
+    config_of(alice, "key-of-alice")
+    row = config_of(mallory, "key-of-mallory")
+    module, name = (resealing, "_changes") if "read" in before else (rotate_keys, before)
+    real = getattr(module, name)
+
+    def meanwhile(*arguments: Any, **named: Any) -> Any:
+        Organization.objects.filter(pk=alice.organization.pk).delete()
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(module, name, meanwhile)
+    assert "1 old data keys deleted" in rotate()
+    row.refresh_from_db()
+    assert open_for(row, "api_key").reveal() == "key-of-mallory"
+    assert DataKey.objects.values_list("organization", flat=True).get() == mallory.organization.pk
 
 
 def test_the_kek_belongs_to_no_organization(alice: Person) -> None:

@@ -96,6 +96,9 @@ class Command(JudgingCommand):
             promotion = promote_data_key(organization=organization, actor=OPERATOR, start_over=start_over)
         except Conflict:
             return [f"the data key of organization {organization.slug} (--start-over sets it aside)"]
+        except Organization.DoesNotExist:
+            self._say(f"{organization.slug} was deleted meanwhile")
+            return []
         counted = values_by_key(organization.pk)
         todo = sum(number for key_id, number in counted.items() if key_id != promotion.key_id)
         how = "goes on under" if promotion.resumed else "has the new"

@@ -59,6 +59,7 @@ _READABLE = ("name", "base_url", "model", "options")
 _PLAIN = ("name", "base_url", "model", "is_enabled", "priority", "weight")
 _OF_THE_DEMO = frozenset({"provider_type", "is_enabled", "is_default", "priority", "weight"})
 _ABOUT_CREDENTIALS = frozenset({"api_key", "credentials", "options"})
+_MOVED = "The server changed. Enter the key for the new one."
 _WHAT_A_TEST_SAW = ("base_url", "model", "options")
 
 
@@ -206,7 +207,8 @@ def _judge(config: UserLLMConfig, provider: type[Provider], fields: ConfigFields
     if problem and str(problem.attr).startswith("options.") and _ABOUT_CREDENTIALS & set(fields):
         raise problem
     if lost or problem:
-        config.status, config.status_detail = ConfigStatus.MISSING_KEY, "The server changed. Enter the key for the new one." if lost else ""
+        said = config.status_detail if config.status == ConfigStatus.MISSING_KEY else ""
+        config.status, config.status_detail = ConfigStatus.MISSING_KEY, _MOVED if lost else said
     elif rotated or not is_as_tested:
         config.status, config.status_detail = _untested(config, rotated=rotated)
 

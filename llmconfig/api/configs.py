@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
-from rest_framework import generics, status
+from rest_framework import generics, serializers, status
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -21,6 +21,7 @@ from llmconfig.api.config_serializers import (
 from llmconfig.api.serializers import ConnectionResultSerializer
 from llmconfig.tenancy.audit import Actor
 from llmconfig.tenancy.caller import Action, caller_of
+from llmconfig.tenancy.errors import Invalid
 from llmconfig.tenancy.rest.idempotency import IdempotentCreateMixin, idempotency_parameter
 
 if TYPE_CHECKING:
@@ -160,6 +161,10 @@ def _shown(config: UserLLMConfig, request: Request) -> Any:
 
 
 def _validation(request: Request) -> bool | None:
-    """None where nothing is said."""
+    """None where nothing is said. Raises `Invalid`: a word that is neither would silently mean that nothing is tried."""
     said = request.query_params.get("validate", "").lower()
-    return said in {"1", "true", "yes"} if said else None
+    if said in serializers.BooleanField.TRUE_VALUES:
+        return True
+    if said and said not in serializers.BooleanField.FALSE_VALUES:
+        raise Invalid("validate is true or false.", attr="validate")
+    return False if said else None

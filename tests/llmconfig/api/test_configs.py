@@ -147,6 +147,8 @@ def test_patch(api: APIClient) -> None:
     assert errors(api.patch(f"{URL}/{config['id']}", {"owner": "me"})) == [("unknown_field", "owner")]
     moved = api.patch(f"{URL}/{config['id']}", {"base_url": "https://gateway.example.com", "is_enabled": True}).json()
     assert (moved["status"], moved["api_key_hint"]) == ("missing_key", "")
+    renamed = api.patch(f"{URL}/{config['id']}", {"name": "Moved"}).json()
+    assert moved["status_detail"] == renamed["status_detail"] == "The server changed. Enter the key for the new one."
 
 
 def test_a_new_key_is_tried_and_the_refused_one_named_at_its_field(api: APIClient, vendor: FakeVendor) -> None:
@@ -159,6 +161,8 @@ def test_a_new_key_is_tried_and_the_refused_one_named_at_its_field(api: APIClien
     assert (saved["status"], saved["api_key_hint"]) == ("untested", "…6789")
     assert [(key["hint"], key["reason"]) for key in saved["retired_keys"]] == [("…wxyz", "rotated")]
     assert errors(api.patch(f"{url}?validate=true", {"api_key": "sk-ant-wrong-other-0123"})) == [("authentication_failed", "api_key")]
+    assert errors(api.patch(f"{url}?validate=ture", {"api_key": "sk-ant-wrong-other-0123"})) == [("invalid", "validate")]
+    assert api.get(url).json()["api_key_hint"] == "…6789"
 
 
 def test_restore_and_shred(api: APIClient, bob: Person, mallory: Person) -> None:

@@ -51,10 +51,16 @@ def test_a_key_is_replaced_undone_and_destroyed(page: Page, vendor: FakeAnthropi
     key = row_of(page).get_by_label("New API key")
     expect(key).to_be_focused()
 
+    # What is no key at all is told, and cannot be saved.
+    key.fill("two words")
+    page.keyboard.press("Enter")
+    alert = row_of(page).get_by_role("alert")
+    expect(alert).to_contain_text("one line of ASCII characters")
+    expect(row_of(page).get_by_role("button", name="Save all the same")).to_be_hidden()
+
     # One that its provider refuses is not saved, and may be all the same.
     key.fill("sk-ant-wrong-0123456789-nope")
     page.keyboard.press("Enter")
-    alert = row_of(page).get_by_role("alert")
     expect(alert).to_contain_text("The new key was not saved")
     expect(alert).to_contain_text("(…wxyz) stays in use")
     expect(key).to_be_focused()
@@ -71,7 +77,17 @@ def test_a_key_is_replaced_undone_and_destroyed(page: Page, vendor: FakeAnthropi
     page.get_by_role("dialog").get_by_role("button", name="Destroy key").click()
     expect(row_of(page)).not_to_contain_text("The replaced key")
 
-    # So is whoever would be left without it.
+    # Destroyed elsewhere meanwhile, it is not offered any longer.
+    one = f"/api/user/llm-config/{config['id']}"
+    assert page.request.patch(f"{one}?validate=false", data={"api_key": "sk-ant-third-0123456789-last"}, headers=headers).status == 200
+    page.reload()
+    expect(row_of(page)).to_contain_text("The replaced key …wxyz is kept sealed")
+    assert page.request.delete(f"{one}/retired-keys", headers=headers).status == 204
+    row_of(page).get_by_role("button", name=f"Bring the replaced key of {NAME} back").click()
+    expect(page.get_by_text("The former key was not brought back")).to_be_visible()
+    expect(row_of(page)).not_to_contain_text("The replaced key")
+
+    # Whoever would be left without the config is told, too.
     choose(page, "Delete")
     expect(page.get_by_role("dialog")).to_contain_text("1 conversation points at it")
     page.get_by_role("dialog").get_by_role("button", name="Delete provider").click()

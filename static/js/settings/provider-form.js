@@ -6,10 +6,9 @@ import { clearErrors, showErrors } from "./field-errors.js";
 import { createModelField } from "./model-field.js";
 import { fillProviders } from "./provider-select.js";
 import { schemaFields } from "./schema-fields.js";
-import { asking, namedUnder, resultNote } from "./test-result.js";
+import { asking, isRefusedKey, namedUnder, resultNote } from "./test-result.js";
 
 const OWN_INPUTS = ["api_key", "base_url", "name", "model"];
-const TRIED = new Set(["authentication_failed", "permission_denied", "quota_exhausted", "model_not_found"]);
 const KEY_HINT = "Sealed when saved. Only its last four characters are ever shown again.";
 
 /** Whose address has no default is asked for it ahead of the key. */
@@ -153,7 +152,7 @@ export function createProviderForm({ providers, listedModels, onSaved }) {
 
   /** A key that the provider refuses does not replace one that works, unless the person wants it to. */
   function offerAnyway(error) {
-    if (!editing || !["api_key", "credentials"].includes(error.errors?.[0]?.attr) || !TRIED.has(error.code)) return;
+    if (!editing || !isRefusedKey(error)) return;
     const anyway = button("Save all the same", { class: "small", on: { click: () => busy(anyway, () => save({ unchecked: true })) } });
     result.append(h("div", { class: "row" }, anyway));
   }

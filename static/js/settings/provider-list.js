@@ -3,6 +3,7 @@
 import { badge, busy, button, h, icon, moreMenu, note } from "../dom.js";
 import { ago, host } from "../format.js";
 import { demoBadge, providerMark, statusLine } from "../words.js";
+import { isRefusedKey } from "./test-result.js";
 
 const WANTS_KEY = ["invalid", "missing_key", "unreadable"];
 const ADVICE = {
@@ -17,7 +18,7 @@ const asksKeyAlone = (kind) => Object.entries(kind?.credential_schema?.propertie
 
 const wantsKey = (config) => config.is_enabled && WANTS_KEY.includes(config.status);
 
-/** `rotate` answers with why the new key was not saved, or with nothing; it can then be saved all the same. */
+/** `rotate` answers with the error for which the new key was not saved, or with nothing; one that its provider refused can be saved all the same. */
 function rotateForm(config, rotate) {
   const id = `rotate-${config.id}`;
   const input = h("input", { id, type: "password", autocomplete: "off", spellcheck: "false", placeholder: "New API key", required: true });
@@ -29,8 +30,8 @@ function rotateForm(config, rotate) {
   async function send(unchecked) {
     if (!input.value) return;
     const refusal = await rotate(config, input.value, unchecked);
-    problem.textContent = refusal ?? "";
-    anyway.hidden = !refusal;
+    problem.textContent = refusal?.message ?? "";
+    anyway.hidden = !refusal || !isRefusedKey(refusal);
     input.toggleAttribute("aria-invalid", Boolean(refusal));
     if (refusal) {
       input.setAttribute("aria-describedby", problem.id);

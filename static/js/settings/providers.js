@@ -91,7 +91,7 @@ async function change(config, body, done) {
   }
 }
 
-/** Why the new key was not saved, in the provider's words; null when it was. */
+/** The error that says why the new key was not saved; null when it was. */
 async function rotate(config, key, unchecked) {
   try {
     const changed = await patch(`${PATH}/${config.id}${unchecked ? "?validate=false" : ""}`, { api_key: key });
@@ -101,7 +101,7 @@ async function rotate(config, key, unchecked) {
     if (changed.status === "untested" && !changed.status_detail) await test(changed);
     return null;
   } catch (error) {
-    return error.message;
+    return error;
   }
 }
 
@@ -114,6 +114,7 @@ async function restore(config) {
     if (restored.is_enabled) await test(restored);
   } catch (error) {
     toastError("The former key was not brought back", error);
+    await reload().catch(() => {}); // it may be gone by now
   }
 }
 

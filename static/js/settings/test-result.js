@@ -18,6 +18,11 @@ const TITLES = {
   unreadable: "The stored key cannot be read.",
 };
 
+const REFUSALS = new Set(["authentication_failed", "permission_denied", "quota_exhausted", "model_not_found"]);
+
+/** Whether a provider was asked about a new key and refused it: then it may be saved all the same. */
+export const isRefusedKey = (error) => ["api_key", "credentials"].includes(error.errors?.[0]?.attr) && REFUSALS.has(error.code);
+
 const models = (count) => (count === 1 ? "1 model found" : `${count} models found`);
 
 export const asking = (label, baseUrl) => note("", "loader-circle", `Asking ${baseUrl ? host(baseUrl) : label}…`);

@@ -75,14 +75,21 @@ def _file_of(name: str) -> Path | None:
     return Path(named) if named else None
 
 
+def _kept(path: Path) -> str:
+    """A key that `make up` made. Raises ImproperlyConfigured for one that is gone, or that a full disk or a power cut left empty."""
+    try:
+        value = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{path} cannot be read ({error}). Restore it from a backup.") from None
+    if not value:
+        raise ImproperlyConfigured(f"{path} is empty. Restore it from a backup.")
+    return value
+
+
 def _key(name: str, *, required: bool = True) -> str:
     """A key from the environment, or in the embedded mode from its file under HOME. Refuses what is missing or weak."""
     if EMBEDDED:
-        path = HOME / "keys" / name.lower()
-        try:
-            return path.read_text().strip()
-        except OSError as error:
-            raise ImproperlyConfigured(f"{path} cannot be read ({error.strerror}). Restore it from a backup.") from None
+        return _kept(HOME / "keys" / name.lower())
     value: str = _env.str(name, default="")
     if not value and not required:
         return ""
@@ -112,9 +119,9 @@ def _checked(kek: str, others: str) -> tuple[str, ...]:
 def read_keyring() -> tuple[str, tuple[str, ...]]:
     """The KEK and the others, read anew where they lie in files. Raises OSError and ImproperlyConfigured."""
     kek_file, others_file = _file_of("KEK"), _file_of("KEK_OTHERS")
-    kek = kek_file.read_text().strip() if kek_file else KEK
     if EMBEDDED:
-        return kek, tuple(others_file.read_text().split()) if others_file and others_file.exists() else ()
+        return _key("KEK"), tuple(others_file.read_text().split()) if others_file and others_file.exists() else ()
+    kek = kek_file.read_text().strip() if kek_file else KEK
     return _strong("KEK", kek) if kek_file else kek, _checked(kek, others_file.read_text() if others_file else " ".join(KEK_OTHERS))
 
 

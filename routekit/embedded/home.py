@@ -104,6 +104,8 @@ def write_private(path: Path, text: str) -> None:
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # a key is on the disk before the first thing that it seals
     fresh.replace(path)
 
 

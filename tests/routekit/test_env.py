@@ -155,6 +155,23 @@ def test_facts_of_the_embedded_mode_that_cannot_be_read_are_named(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "left", "said"), [("kek", b"", "is empty"), ("secret_key", b"\n", "is empty"), ("kek", b"\xff\xfe", "cannot be read")]
+)
+def test_promise_6_a_key_of_the_embedded_mode_that_a_power_cut_left_is_named(tmp_path, name, left, said):
+    (tmp_path / "keys").mkdir()
+    for each in ("secret_key", "kek"):
+        (tmp_path / "keys" / each).write_text(f"{each}-9f8b2c71d4e6a035-4b7d2e90-9f8b2c71")
+    (tmp_path / "keys" / name).write_bytes(left)
+    (tmp_path / "embedded.json").write_text("{}")
+
+    done = manage("check", home=tmp_path)
+
+    assert done.returncode == 1
+    assert f"routekit cannot start: {tmp_path / 'keys' / name} {said}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("process", PROCESSES)
 @pytest.mark.parametrize(("name", "value", "said"), [("KEK", "", "KEK is missing"), ("SECRET_KEY", "changeme" * 5, "SECRET_KEY is weak")])
 def test_promise_6_no_process_starts_without_good_keys_and_each_says_which(tmp_path, process, name, value, said):

@@ -9,7 +9,7 @@ import pytest
 from llmconfig import services
 from llmconfig.llm import Secret
 from llmconfig.models import CustomModel, UserLLMConfig
-from llmconfig.services.policy import is_host_allowed
+from llmconfig.services.policy import is_host_allowed, is_model_allowed
 from llmconfig.tenancy.caller import caller_for
 from llmconfig.tenancy.errors import Conflict, Forbidden, Invalid
 from llmconfig.tenancy.models import Organization, Role
@@ -127,6 +127,27 @@ def test_models_are_hidden_refused_and_not_the_default(alice: Person) -> None:
     assert target is not None
     assert target[1] == "claude-haiku-4"
     assert refused(client.post(CONFIGS, BODY))[0] == "model"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "model", "allowed"),
+    [
+        ("openai/*", "gpt\nx", True),
+        ("openai/a*a", "a", False),
+        ("openai/a*a", "aa", True),
+        ("openai/*b*c", "abcbc", True),
+        ("openai/*bc*bd*", "bcd", False),
+        ("openai/**", "", True),
+        ("*", "gpt", True),
+        ("open*i/*pt*-mini", "gpt-4-mini", True),
+        ("openai/" + "a*" * 100 + "b", "a" * 250, False),
+        ("openai/" + "a*" * 100 + "b", "a" * 249 + "b", True),
+    ],
+)
+def test_stars_stand_for_any_text_in_little_time(alice: Person, pattern: str, model: str, allowed: bool) -> None:
+    """As a regular expression, the ninth would take longer than anyone waits."""
+    alice.organization.allowed_models = [pattern]
+    assert is_model_allowed(alice.organization, "openai", model) is allowed
 
 
 def test_patterns_mean_the_whole_name_and_the_provider(alice: Person) -> None:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-_OPEN: Final = ("/accounts/", "/api/", "/static/", "/healthz", "/readyz", "/metrics")
+_OPEN: Final = ("/accounts/", "/api/", "/static/", "/healthz", "/readyz", "/metrics", "/organization/switch/", "/organization/new/")
+"""Another organization of the person's is none of this one's business: the way there stays open."""
 
 
 class RequiredMFA:

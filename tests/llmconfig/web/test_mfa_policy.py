@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from llmconfig.tenancy.models import Organization
+from llmconfig.tenancy.models import Membership, Organization
 from tests.llmconfig.web.totp import set_up, sign_in
 
 if TYPE_CHECKING:
@@ -63,6 +63,18 @@ def test_other_organizations_are_not_asked(client: Client, strict: Person, mallo
     client.force_login(mallory.user)
     assert client.get("/settings/providers/").status_code == 200
     assert mallory.client().get("/api/user/llm-config").status_code == 200
+
+
+def test_the_way_to_another_organization_stays_open(client: Client, strict: Person, mallory: Person) -> None:
+    other = mallory.organization
+    Membership.objects.create(organization=other, user=strict.user)
+    client.force_login(strict.user)
+    assert client.post("/organization/switch/", {"id": other.pk}).headers["Location"] == "/"
+    assert client.get("/settings/providers/").context["organization"] == other
+    client.post("/organization/switch/", {"id": strict.organization.pk})
+    assert client.get("/settings/providers/").headers["Location"] == "/accounts/2fa/"
+    assert client.post("/organization/new/", {"name": "A third"}).headers["Location"] == "/"
+    assert client.get("/settings/providers/").context["organization"].name == "A third"
 
 
 def test_the_policy_costs_no_query(strict: Person) -> None:

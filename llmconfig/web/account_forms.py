@@ -26,6 +26,18 @@ class Login(LoginView):  # type: ignore[misc]  # no stubs
 
 
 class Signup(SignupView):  # type: ignore[misc]  # no stubs
+    """An invitation that is for an address makes the account with that one, whatever is sent: another account may have it already."""
+
+    def get_form(self, form_class: Any = None) -> Any:
+        form = super().get_form(form_class)
+        invitation = invitation_of(self.request)
+        if invitation is not None and invitation.email:
+            form.initial["email"] = invitation.email
+            form.fields["email"].disabled = True
+            form.fields["email"].label = "Email"
+            form.fields["email"].help_text = "The invitation is for this address."
+        return form
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {**super().get_context_data(**kwargs), **_about(self.request)}
 

@@ -46,6 +46,20 @@ def test_a_stranger_signs_up_into_the_organization_though_sign_up_is_closed(clie
     assert client.get("/accounts/").context["user"] == carol
 
 
+def test_the_form_shows_whom_the_invitation_is_for_and_makes_no_second_account_of_theirs(
+    client: Client, alice: Person, mallory: Person
+) -> None:
+    User.objects.filter(pk=mallory.user.pk).update(email="mallory@elsewhere.example")
+    invite(alice, email="mallory@elsewhere.example")
+    client.get("/accounts/invitation/value/")
+    page = client.get("/accounts/signup/").content.decode()
+    assert 'value="mallory@elsewhere.example"' in page
+    assert "The invitation is for this address." in page
+    answer = client.post("/accounts/signup/", SIGN_UP)
+    assert answer.context["form"].errors["email"]
+    assert User.objects.filter(email__iexact="mallory@elsewhere.example").count() == 1
+
+
 def test_a_used_link_opens_no_sign_up(client: Client, alice: Person) -> None:
     invitation = invite(alice)
     client.get("/accounts/invitation/value/")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 def test_nobody_signs_up_unless_the_operator_opened_it(client: Client) -> None:
     for answer in (client.get("/accounts/signup/"), client.post("/accounts/signup/", SIGN_UP)):
-        assert "Ask an admin of this installation for an account" in answer.content.decode()
+        assert "People join by invitation" in answer.content.decode()
     assert (User.objects.count(), Organization.objects.count()) == (0, 0)
 
 

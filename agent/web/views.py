@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
+from llmconfig.tenancy.caller import caller_of
 from llmconfig.tenancy.pages import member_required
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ PROMPTS = (
 @member_required
 @ensure_csrf_cookie
 def chat(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResponse:
-    """A new conversation, or the one named in the address; the API decides whether its reader may see it."""
+    """A new conversation, or the one named in the address; the API decides whether its reader may see it.
+
+    Whoever's role has none is told what there is for them instead.
+    """
+    if not caller_of(request).has_own:
+        return render(request, "chat/none.html", {"section": "chat"})
     return render(request, "chat/chat.html", {"section": "chat", "conversation_id": conversation_id, "prompts": PROMPTS})
 
 

@@ -11,11 +11,16 @@ if TYPE_CHECKING:
 
 
 def organization(request: HttpRequest) -> dict[str, Any]:
-    """`organization` and `caller`, both None for anonymous readers; `organizations`, to switch between; `may_read_audit`."""
+    """`organization` and `caller`, both None for anonymous readers; `organizations`, to switch between; and what there is to do for them.
+
+    What a page offers follows these; whether it is allowed, the API decides.
+    """
     caller = find_caller(request) if hasattr(request, "user") else None
     return {
         "organization": caller.organization if caller else None,
         "caller": caller,
         "organizations": [membership.organization for membership in memberships_of(request)] if caller else [],
         "may_read_audit": caller is not None and allows(caller, Action.READ_AUDIT),
+        "may_have_own": caller is not None and allows(caller, Action.MANAGE_OWN),
+        "may_share": caller is not None and allows(caller, Action.SHARE),
     }

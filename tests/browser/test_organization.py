@@ -36,6 +36,13 @@ def join(stack: Stack, name: str, role: str = "member") -> None:
     )
 
 
+def become(stack: Stack, name: str, role: str) -> None:
+    code = f"from llmconfig.tenancy.models import Membership; Membership.objects.filter(user__username={name!r}).update(role={role!r})"
+    subprocess.run(
+        [sys.executable, "manage.py", "shell", "-c", code], cwd=ROOT, env=environment(ROUTEKIT_HOME=str(stack.home)), check=True, timeout=60
+    )
+
+
 def row_of(page: Page, name: str) -> Locator:
     return page.locator("#members li").filter(has_text=name)
 
@@ -74,7 +81,9 @@ def test_an_owner_gives_roles_and_removes(page: Page, stack: Stack) -> None:
 def test_a_link_is_made_renewed_and_revoked(page: Page) -> None:
     sign_in(page)
     page.goto("/organization/")
-    page.get_by_role("button", name="Invite").press("Enter")
+    invite = page.get_by_role("button", name="Invite")
+    expect(invite).to_be_enabled()
+    invite.press("Enter")
     dialog = page.get_by_role("dialog")
     email = dialog.get_by_label("E-mail")
     expect(email).to_be_focused()
@@ -202,6 +211,37 @@ def test_founding_switching_deleting_and_leaving_until_there_is_none(page: Page,
     page.get_by_label("Name of the organization").fill("Again")
     page.get_by_role("button", name="Found an organization").click()
     expect(page.locator(".topbar")).to_contain_text("Again")
+
+
+@pytest.mark.parametrize("role", ["viewer", "auditor", "member"])
+def test_pages_offer_what_the_role_may_do(page: Page, stack: Stack, role: str) -> None:
+    refused: list[str] = []
+    join(stack, f"as-{role}")
+    sign_in(page, f"as-{role}")
+    become(stack, f"as-{role}", role)
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status == 403 else None)
+    page.goto("/")
+    has_own = role == "member"
+    expect(page.locator("#message")).to_have_count(1 if has_own else 0)
+    expect(page.get_by_role("heading", name=f"No conversations as {role}")).to_have_count(0 if has_own else 1)
+    expect(page.locator("main").get_by_role("link", name="Audit")).to_have_count(1 if role == "auditor" else 0)
+
+    page.goto("/settings/providers/")
+    shared = page.locator("#shared-configs li").first
+    expect(shared).to_contain_text("Demo provider")
+    expect(page.locator("#add")).to_have_count(1 if has_own else 0)
+    expect(page.locator("#shared")).to_be_hidden()
+    expect(shared.get_by_role("button", name="Test Demo provider")).to_have_count(1 if has_own else 0)
+    for name in ("Edit", "Delete"):
+        expect(shared.get_by_role("button", name=name, include_hidden=True)).to_have_count(0)
+
+    page.goto("/settings/services/")
+    demo = page.locator("#services li").first
+    demo.get_by_text("Tools and policies").click()
+    expect(demo.get_by_role("radio").first).to_be_disabled()
+    expect(page.locator("#connect")).to_have_count(1 if has_own else 0)
+    expect(demo.get_by_role("button", name="Delete", include_hidden=True)).to_have_count(0)
+    assert refused == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,6 +3,7 @@
 import { busy, button, h, icon } from "../dom.js";
 import { reveal } from "../hidden.js";
 import { compareLines } from "../line-diff.js";
+import { mayChange } from "./rights.js";
 
 const lines = (value) => (value == null ? [] : (typeof value === "string" ? value : JSON.stringify(value, null, 2)).split("\n"));
 
@@ -44,9 +45,9 @@ export function definitionChange(service, tool, { onApprove, onDeny }) {
     h(
       "div",
       { class: "card-foot" },
-      button(words.approve, { class: "primary", on: { click: (event) => busy(event.currentTarget, () => onApprove(tool)) } }),
-      tool.policy !== "deny" && button("Deny the tool", { class: "quiet danger", on: { click: (event) => busy(event.currentTarget, () => onDeny(tool)) } }),
-      h("span", { class: "tiny muted push" }, "Until then it stays blocked."),
+      mayChange(service) && button(words.approve, { class: "primary", on: { click: (event) => busy(event.currentTarget, () => onApprove(tool)) } }),
+      mayChange(service) && tool.policy !== "deny" && button("Deny the tool", { class: "quiet danger", on: { click: (event) => busy(event.currentTarget, () => onDeny(tool)) } }),
+      h("span", { class: "tiny muted push" }, mayChange(service) ? "Until then it stays blocked." : "It stays blocked until an admin has read it."),
     ),
   );
 }

@@ -5,6 +5,7 @@ import { badge, busy, button, h, icon, note } from "../dom.js";
 import { ago, price, tokens } from "../format.js";
 import { toastError, toastOk } from "../toast.js";
 import { demoBadge, mediaWords, providerMark } from "../words.js";
+import { mayHaveOwn } from "./rights.js";
 
 const FILTER_FROM = 12;
 
@@ -122,7 +123,7 @@ function listView(actions) {
       fetched.textContent = origin(at, isDemo, namedUnder);
       filter.setAttribute("aria-label", `Find a model of ${next.name}`);
       refresh.setAttribute("aria-label", `Fetch again the models of ${next.name}`);
-      refresh.hidden = isDemo;
+      refresh.hidden = isDemo || !mayHaveOwn;
       add?.setAttribute("aria-label", `Add a model to ${next.name}`);
       if (node.open) fill();
     },

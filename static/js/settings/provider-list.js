@@ -3,6 +3,7 @@
 import { badge, busy, button, h, icon, moreMenu, note } from "../dom.js";
 import { ago, host } from "../format.js";
 import { demoBadge, providerMark, statusLine } from "../words.js";
+import { mayChange, mayHaveOwn } from "./rights.js";
 import { isRefusedKey } from "./test-result.js";
 
 const WANTS_KEY = ["invalid", "missing_key", "unreadable"];
@@ -94,7 +95,7 @@ function trouble(config, kind, actions) {
   if (!config.is_enabled || !ADVICE[config.status]) return null;
   const warn = config.status === "quota_exhausted";
   const text = config.status_detail || ADVICE[config.status];
-  return note(warn ? "warn" : "bad", warn ? "triangle-alert" : "circle-alert", text, wantsKey(config) && keyForm(config, kind, actions));
+  return note(warn ? "warn" : "bad", warn ? "triangle-alert" : "circle-alert", text, wantsKey(config) && mayChange(config) && keyForm(config, kind, actions));
 }
 
 /** A row. `actions`: test, edit, rotate, restore, shred, toggle, discard; each takes the config. `result` is a test's note, shown in place. */
@@ -105,6 +106,14 @@ export function providerRow(config, kind, actions, result) {
   const speed = config.last_latency_ms != null && config.status === "valid" ? `, ${config.last_latency_ms} ms` : "";
   const shown = result ?? trouble(config, kind, actions);
   const space = h("div", { role: "status", class: shown?.className });
+  const changes = () => [
+    item("Edit", "pencil", () => actions.edit(config)),
+    !isDemo && item("Rotate key", "rotate-cw", () => (asksKeyAlone(kind) ? askKey() : actions.edit(config))),
+    config.retired_keys?.length > 0 && item("Undo key rotation", "rotate-cw", () => actions.restore(config)),
+    item(config.is_enabled ? "Disable" : "Enable", config.is_enabled ? "pause" : "check", () => actions.toggle(config)),
+    h("hr"),
+    item("Delete", "trash-2", () => actions.discard(config), true),
+  ];
   const row = h(
     "li",
     { class: "provider", id: `config-${config.id}` },
@@ -119,23 +128,18 @@ export function providerRow(config, kind, actions, result) {
     h(
       "div",
       { class: "actions" },
-      button("Test", { class: "small desk", "aria-label": `Test ${config.name}`, on: { click: (event) => busy(event.currentTarget, () => actions.test(config)) } }),
-      moreMenu(`More for ${config.name}`, [
+      mayHaveOwn && button("Test", { class: "small desk", "aria-label": `Test ${config.name}`, on: { click: (event) => busy(event.currentTarget, () => actions.test(config)) } }),
+      mayHaveOwn && moreMenu(`More for ${config.name}`, [
         item("Test connection", "activity", () => actions.test(config)),
-        item("Edit", "pencil", () => actions.edit(config)),
-        !isDemo && item("Rotate key", "rotate-cw", () => (asksKeyAlone(kind) ? askKey() : actions.edit(config))),
-        config.retired_keys?.length > 0 && item("Undo key rotation", "rotate-cw", () => actions.restore(config)),
-        item(config.is_enabled ? "Disable" : "Enable", config.is_enabled ? "pause" : "check", () => actions.toggle(config)),
-        h("hr"),
-        item("Delete", "trash-2", () => actions.discard(config), true),
+        ...(mayChange(config) ? changes() : []),
       ]),
     ),
     space,
   );
-  const replaced = config.is_enabled ? replacedKey(config, actions) : null;
+  const replaced = config.is_enabled && mayChange(config) ? replacedKey(config, actions) : null;
   if (replaced) row.append(replaced);
   if (shown) space.append(...shown.childNodes);
-  if (result && wantsKey(config)) space.lastElementChild.append(keyForm(config, kind, actions));
+  if (result && wantsKey(config) && mayChange(config)) space.lastElementChild.append(keyForm(config, kind, actions));
 
   async function askKey() {
     const form = rotateForm(config, actions.rotate);

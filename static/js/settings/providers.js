@@ -10,9 +10,11 @@ import { createModelDialog } from "./model-dialog.js";
 import { createModelLists } from "./models.js";
 import { createProviderForm } from "./provider-form.js";
 import { providerRow } from "./provider-list.js";
+import { mayHaveOwn, mayShare } from "./rights.js";
 import { asking, namedUnder, resultNote } from "./test-result.js";
 
 const PATH = "user/llm-config";
+const SHARE_ONE = "Nothing is shared yet. Tick “Share” when you add a provider, and every member can use it.";
 
 let providers = [];
 let configs = [];
@@ -45,10 +47,10 @@ function show() {
   const label = focused && document.activeElement.getAttribute("aria-label");
   const shared = configs.filter((config) => config.shared);
   const own = configs.filter((config) => !config.shared);
-  showGroup($("#shared-configs"), shared, "Nothing is shared yet. Tick “Share” when you add a provider, and every member can use it.");
+  showGroup($("#shared-configs"), shared, mayShare ? SHARE_ONE : "Nothing is shared yet. An admin can share a provider with every member.");
   showGroup($("#own-configs"), own, "You have no keys of your own yet. Add one with the form.");
   modelLists.show([...own, ...shared], models);
-  $("#test-all").disabled = !configs.some((config) => config.is_enabled);
+  if (mayHaveOwn) $("#test-all").disabled = !configs.some((config) => config.is_enabled);
   if (focused && !focused.isConnected) {
     const row = document.getElementById(focused.id);
     const control = label ? row?.querySelector(`[aria-label="${CSS.escape(label)}"]`) : row?.querySelector("summary");
@@ -147,7 +149,7 @@ async function discard(config) {
   }
 }
 
-$("#test-all").addEventListener("click", (event) =>
+$("#test-all")?.addEventListener("click", (event) =>
   busy(event.currentTarget, () => Promise.all(configs.filter((config) => config.is_enabled).map(test))),
 );
 
@@ -165,8 +167,8 @@ try {
   [providers] = await Promise.all([all("providers"), reload()]);
   show();
   const listedModels = (id) => models.filter((model) => model.id.startsWith(`${id}/`)).map((model) => ({ id: model.model, label: model.label }));
-  form = createProviderForm({ providers, listedModels, onSaved: saved });
-  if (location.hash === "#add") $("#provider").focus();
+  if (mayHaveOwn) form = createProviderForm({ providers, listedModels, onSaved: saved });
+  if (mayHaveOwn && location.hash === "#add") $("#provider").focus();
 } catch (error) {
   for (const section of [$("#shared-configs"), $("#own-configs")]) section.querySelector("ul")?.remove();
   $("#shared-configs").append(note("bad", "circle-alert", `The providers could not be read. ${error.message}`, h("div", { class: "row" }, h("a", { class: "button small", href: "" }, icon("refresh-cw"), " Reload"))));

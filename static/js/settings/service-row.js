@@ -4,6 +4,7 @@ import { badge, busy, button, h, icon, moreMenu, note } from "../dom.js";
 import { ago } from "../format.js";
 import { reveal } from "../hidden.js";
 import { demoBadge, statusLine } from "../words.js";
+import { mayChange, mayHaveOwn } from "./rights.js";
 import { policySum, toolsTable } from "./tools-table.js";
 
 const TRANSPORTS = { "streamable-http": "streamable HTTP", sse: "SSE", stdio: "stdio" };
@@ -50,6 +51,13 @@ export function serviceRow(first, actions) {
   const details = h("details", {}, h("summary", { class: "row small soft" }, icon("chevron-right", "chevron"), " Tools and policies"), content);
   const node = h("li", { class: "stack", id: `service-${first.service.id}` }, line, space, details);
 
+  const changes = (service, item) => [
+    !service.is_demo && item("Edit", "pencil", () => actions.edit(service)),
+    item(service.is_enabled === false ? "Enable" : "Disable", service.is_enabled === false ? "check" : "pause", () => actions.toggle(service)),
+    h("hr"),
+    item("Delete", "trash-2", () => actions.discard(service), "danger"),
+  ];
+
   function top({ service, ...rest }) {
     const item = (text, iconName, work, kind = null) => button(text, { class: kind, on: { click: work } }, iconName);
     return [
@@ -64,14 +72,8 @@ export function serviceRow(first, actions) {
       h(
         "div",
         { class: "actions" },
-        button("Test", { class: "small desk", "aria-label": `Test ${service.display_name}`, on: { click: (event) => busy(event.currentTarget, () => actions.test(service)) } }),
-        moreMenu(`More for ${service.display_name}`, [
-          item("Test connection", "activity", () => actions.test(service)),
-          !service.is_demo && item("Edit", "pencil", () => actions.edit(service)),
-          item(service.is_enabled === false ? "Enable" : "Disable", service.is_enabled === false ? "check" : "pause", () => actions.toggle(service)),
-          h("hr"),
-          item("Delete", "trash-2", () => actions.discard(service), "danger"),
-        ]),
+        mayHaveOwn && button("Test", { class: "small desk", "aria-label": `Test ${service.display_name}`, on: { click: (event) => busy(event.currentTarget, () => actions.test(service)) } }),
+        mayHaveOwn && moreMenu(`More for ${service.display_name}`, [item("Test connection", "activity", () => actions.test(service)), ...(mayChange(service) ? changes(service, item) : [])]),
       ),
     ];
   }

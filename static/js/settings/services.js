@@ -7,15 +7,17 @@ import { keyed } from "../keyed.js";
 import "../menus.js";
 import { toastError, toastOk } from "../toast.js";
 import { definitionChange } from "./definition-change.js";
+import { mayHaveOwn } from "./rights.js";
 import { createServiceForm } from "./service-form.js";
 import { serviceRow } from "./service-row.js";
 
 const PATH = "user/services";
+const CONNECT_ONE = "No service is connected. Connect an MCP server with the form: its tools are listed here, and nothing of it runs without its policy.";
 const states = new Map();
 const list = h("ul", { class: "card rows" });
 const showRows = keyed(list, () => $("#list-h").focus());
 const showChanges = keyed($("#changes"), () => ($("#changes .diff") ?? $("#list-h")).focus());
-const form = createServiceForm({ onSaved: saved });
+const form = mayHaveOwn ? createServiceForm({ onSaved: saved }) : null;
 const actions = { test, edit: (service) => form.edit(service), toggle, discard, policy, revoke };
 
 const toolPath = (service, tool) => `${PATH}/${service.id}/tools/${encodeURIComponent(tool.name)}`;
@@ -35,7 +37,7 @@ function show() {
   const all = [...states.values()];
   showRows(all.map((state) => ({ key: state.service.id, value: state, make: (value) => serviceRow(value, actions) })));
   $("#services-sum").textContent = sum();
-  const nothing = h("p", { class: "card card-body soft" }, "No service is connected. Connect an MCP server with the form: its tools are listed here, and nothing of it runs without its policy.");
+  const nothing = h("p", { class: "card card-body soft" }, mayHaveOwn ? CONNECT_ONE : "No service is shared. An admin can share an MCP server with every member.");
   const before = $("#services").querySelector(":scope > ul, :scope > p");
   if (before !== list || !all.length) before.replaceWith(all.length ? list : nothing);
   const changed = all.flatMap(({ service, tools }) => tools.filter((tool) => tool.state !== "approved").map((tool) => ({ service, tool })));
@@ -52,7 +54,7 @@ function show() {
 const optional = (path) => all(path).catch((error) => (error instanceof ApiError ? [] : Promise.reject(error)));
 
 async function readTools(id) {
-  const [tools, grants] = await Promise.all([optional(`${PATH}/${id}/tools`), optional(`${PATH}/${id}/grants`)]);
+  const [tools, grants] = await Promise.all([optional(`${PATH}/${id}/tools`), mayHaveOwn ? optional(`${PATH}/${id}/grants`) : []]);
   put(id, { tools, grants });
 }
 
@@ -145,7 +147,7 @@ async function revoke(service, grant) {
 
 try {
   await reload();
-  if (location.hash === "#connect") $("#sname").focus();
+  if (mayHaveOwn && location.hash === "#connect") $("#sname").focus();
 } catch (error) {
   $("#services").querySelector("ul")?.replaceWith(note("bad", "circle-alert", `The services could not be read. ${error.message}`));
 }

@@ -2,6 +2,7 @@
 
 import { badge, h } from "../dom.js";
 import { reveal } from "../hidden.js";
+import { mayChange } from "./rights.js";
 
 const POLICIES = [
   ["auto", "Auto", "ok"],
@@ -25,7 +26,7 @@ function policy(service, tool, onPolicy) {
   const group = `policy-${service.id}-${tool.name}`;
   const labels = POLICIES.map(([value, text, kind]) => {
     const refused = value === "auto" && value !== tool.policy && writes(tool);
-    const input = h("input", { type: "radio", name: group, value, checked: tool.policy === value, disabled: refused });
+    const input = h("input", { type: "radio", name: group, value, checked: tool.policy === value, disabled: refused || !mayChange(service) });
     input.addEventListener("change", () => onPolicy(tool, value));
     return h("label", { class: kind, title: refused ? "The service says that this tool changes data" : null }, input, " ", text);
   });

@@ -41,6 +41,9 @@ class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox h
             raise exceptions.AuthenticationFailed("This token is not valid, has expired or was revoked.") from None
         if not found.user.is_active:
             raise exceptions.AuthenticationFailed("This user is inactive.")
+        most = found.organization.token_max_days
+        if most is not None and found.created < now - timedelta(days=most):
+            raise exceptions.AuthenticationFailed(f"This organization lets no token live for more than {most} days. Make a new one.")
         if found.last_used_at is None or now - found.last_used_at > _NOTE_USE_EVERY:
             ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
         found.sha256 = hashlib.sha256(token).hexdigest()

@@ -220,3 +220,10 @@ def test_a_role_that_shrinks_takes_the_token_with_it(alice: Person, bob: Person)
     assert client.post(URL, {"name": "y"}).status_code == 403
     assert client.get("/api/conversations").status_code == 403
     assert client.get("/api/providers").status_code == 200
+
+
+def test_a_limit_ends_the_tokens_that_were_made_before_it(alice: Person) -> None:
+    old, new = alice.client(), alice.client()
+    ApiToken.objects.filter(pk=ApiToken.objects.order_by("created").first().pk).update(created=timezone.now() - timedelta(days=31))
+    assert new.patch("/api/organization", {"token_max_days": 30}).status_code == 200
+    assert (old.get("/api/tokens").status_code, new.get("/api/tokens").status_code) == (401, 200)

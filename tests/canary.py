@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import sqlite3
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from tests.database_files import database_files
 
 
 def spellings(canary: str) -> list[bytes]:
@@ -37,9 +37,7 @@ def of_database(alias: str = "default") -> dict[str, bytes]:
             written[f"table {table}"] = b"\n".join(map(_bytes_of, cursor.fetchall()))
     assert len(written) > 20
     if connection.vendor == "sqlite":
-        file = Path(connection.settings_dict["NAME"])
-        written |= {f"file {path.name}": path.read_bytes() for path in file.parent.glob(f"{file.name}*")}
-        assert sqlite3.sqlite_version
+        written |= {f"file {name}": content for name, content in database_files(connection.settings_dict["NAME"]).items()}
     return written
 
 

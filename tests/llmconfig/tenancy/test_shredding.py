@@ -17,6 +17,7 @@ from llmconfig.services import shred_keys
 from llmconfig.tenancy.keys import data_key_for, open_for
 from llmconfig.tenancy.models import DataKey, Organization
 from llmconfig.vault import Unreadable
+from tests.database_files import database_files
 from tests.llmconfig.people import person
 from tests.llmconfig.tenancy.sealed_rows import config_of
 
@@ -89,13 +90,11 @@ def test_the_wrapped_key_leaves_the_files_of_the_live_database() -> None:
     row = DataKey.objects.get()
     traces = [bytes(row.wrapped)[12:], row.key_id.encode()]
     if connection.vendor == "sqlite":
-        path = Path(str(connection.settings_dict["NAME"]))
-        files = [path, path.with_name(f"{path.name}-wal")]
-        assert any(traces[0] in file.read_bytes() for file in files if file.exists())
+        assert any(traces[0] in file for file in database_files(connection.settings_dict["NAME"]).values())
     shred_keys(alice.organization)
     UserLLMConfig.objects.all().delete()  # ciphertexts name the key, and that is all they may
     if connection.vendor == "sqlite":
-        assert not any(traces[0] in file.read_bytes() for file in files if file.exists())
+        assert not any(traces[0] in file for file in database_files(connection.settings_dict["NAME"]).values())
     else:
         with connection.cursor() as cursor:
             cursor.execute("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'llmconfig_datakey'")

@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from llmconfig.private_files import sync_folder, write_private
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -44,13 +46,13 @@ class KekFiles:
         if others and others[0] != current:  # the KEK to be replaced stands first until it is
             return False
         fresh = next((other for other in others if other != current), None) or secrets.token_urlsafe(48)
-        _replace(self.others, f"{current}\n{fresh}\n")
-        _replace(self.kek, f"{fresh}\n")
+        write_private(self.others, f"{current}\n{fresh}\n")
+        write_private(self.kek, f"{fresh}\n")
         return True
 
     def retire(self) -> None:
         self.others.unlink(missing_ok=True)
-        _sync(self.others.parent)
+        sync_folder(self.others.parent)
 
     def seconds_since_promotion(self) -> float:
         return max(0.0, time.time() - self.kek.stat().st_mtime)
@@ -60,23 +62,3 @@ class KekFiles:
 
     def _others(self) -> list[str]:
         return self.others.read_text().split() if self.others.exists() else []
-
-
-def _replace(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

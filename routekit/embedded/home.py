@@ -15,6 +15,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from llmconfig.private_files import write_private
 from routekit.embedded.faults import StartError
 
 if TYPE_CHECKING:
@@ -95,18 +96,6 @@ class Home:
             path.unlink(missing_ok=True)
         else:
             write_private(path, f"{pid}\n")
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner may read, whole or not at all."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())  # a key is on the disk before the first thing that it seals
-    fresh.replace(path)
 
 
 def _cannot_write(path: Path, error: OSError) -> StartError:

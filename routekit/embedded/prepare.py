@@ -103,9 +103,9 @@ def _first_start() -> None:
 def _make_admin() -> User:
     from django.db import transaction  # noqa: PLC0415
 
+    from llmconfig.private_files import write_private  # noqa: PLC0415
     from llmconfig.tenancy import accounts  # noqa: PLC0415
     from routekit import env  # noqa: PLC0415
-    from routekit.embedded.home import write_private  # noqa: PLC0415
 
     if env.ADMIN_PASSWORD:
         _check_admin_password(env.ADMIN_PASSWORD)

@@ -14,9 +14,9 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmconfig.private_files import write_private
 from routekit.embedded import ports
 from routekit.embedded.faults import StartError
-from routekit.embedded.home import write_private
 
 if TYPE_CHECKING:
     from routekit.embedded.home import Home

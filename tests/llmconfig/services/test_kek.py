@@ -103,7 +103,7 @@ def _kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
         return call
 
-    monkeypatch.setattr(kek_files, "_replace", counting("replace", kek_files._replace, step if step < 2 else None))
+    monkeypatch.setattr(kek_files, "write_private", counting("replace", kek_files.write_private, step if step < 2 else None))
     monkeypatch.setattr(kek, "rewrapped", counting("rewrap", kek.rewrapped, step - 2 if 2 <= step < 4 else None))
     if step == 4:
         monkeypatch.setattr(KekFiles, "retire", _killed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
-from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 
@@ -13,7 +12,7 @@ from agent.services.endpoints import egress
 from agent.services.listing import record_listing
 from agent.services.pinned import redefine
 from agent.services.recorded import note_change, note_grant, note_service, note_tool, told_of
-from llmconfig.net import UrlForbidden, check_url
+from llmconfig.net import UrlForbidden, check_url, origin
 from llmconfig.services import check_misplaced
 from llmconfig.tenancy.audit import Actor
 from llmconfig.tenancy.caller import Caller, require_change
@@ -95,7 +94,7 @@ def update_service(*, caller: Caller, service: Service, **fields: Unpack[Service
         known, had_token = told_of(service), bool(service.token)
         if "url" in fields and fields["url"] != service.url:
             _check_url(fields["url"])
-            if _origin(fields["url"]) != _origin(service.url) and not token:
+            if origin(fields["url"]) != origin(service.url) and not token:
                 service.token = Sealed("")
         if "shared" in fields and fields["shared"] != service.shared:
             _require(caller, shared=True)
@@ -209,12 +208,6 @@ def _check_url(url: str) -> None:
 def _check_misplaced(fields: ServiceFields) -> None:
     token = fields.get("token")
     check_misplaced({name: value for name, value in fields.items() if name in ("display_name", "url")}, [token] if token else [])
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    """Where a token goes: the same host without TLS is another place."""
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _set_token(service: Service, token: Secret | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from llmconfig.net.policy import EgressPolicy, UrlForbidden, check_url
+from llmconfig.net.policy import EgressPolicy, UrlForbidden, check_url, origin
 
 if TYPE_CHECKING:
     from llmconfig.net.client import build_client
@@ -29,6 +29,7 @@ __all__ = [
     "UrlForbidden",
     "build_client",
     "check_url",
+    "origin",
     "preload",
 ]
 

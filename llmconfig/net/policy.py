@@ -121,6 +121,14 @@ def port_of(parts: SplitResult) -> int:
     return port or SCHEMES[parts.scheme]
 
 
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: where a key goes. Two spellings of one origin are equal; what cannot be read is like nothing else."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    name = host if host.isascii() else (_ascii(host) or host).rstrip(".")
+    return parts.scheme, name, parts.port or SCHEMES.get(parts.scheme)
+
+
 def _split(url: str) -> SplitResult:
     # Parsers disagree on backslashes, spaces and control characters: what one reads as path another reads as host.
     if len(url) > MAX_URL_LENGTH:

@@ -16,9 +16,8 @@ from llmconfig.services.fields import (
     check_base_url,
     check_options,
     check_secrets,
-    connection_fields,
     credentials_problem,
-    origin,
+    places_of,
     provider_of,
     require_options,
 )
@@ -272,16 +271,9 @@ def _untested(config: UserLLMConfig, *, rotated: bool) -> tuple[str, str]:
 
 
 def moves(config: UserLLMConfig, provider: type[Provider], fields: ConfigFields) -> bool:
-    """Whether secrets would go to another origin than before: the base URL's, or that of a URL among the connection's options."""
-    at_home = provider.default_base_url
-    pairs = [(fields.get("base_url", config.base_url) or at_home, config.base_url or at_home)]
-    for field in connection_fields(provider):
-        if field.type == "url":
-            before, after = (
-                options.get(field.name) or field.default or "" for options in (config.options, fields.get("options", config.options))
-            )
-            pairs.append((str(after), str(before)))
-    return any(origin(after) != origin(before) for after, before in pairs)
+    """Whether secrets would go to another origin than before."""
+    after = places_of(provider, fields.get("base_url", config.base_url), fields.get("options", config.options))
+    return after != places_of(provider, config.base_url, config.options)
 
 
 def _save(config: UserLLMConfig, is_default: bool | None) -> None:

@@ -22,6 +22,7 @@ from llmconfig.services.model_lists import model_entries, store_list
 from llmconfig.services.places import waiting_place
 from llmconfig.services.reveal import reveal
 from llmconfig.services.secrets import credentials_from, lacks
+from llmconfig.services.standing import DEFINITIVE
 from llmconfig.tenancy.audit import Actor, Outcome, record
 from llmconfig.tenancy.errors import Invalid
 from llmconfig.vault import Unreadable
@@ -38,11 +39,9 @@ T = TypeVar("T")
 Work: TypeAlias = "Callable[[Provider], Awaitable[Sequence[ModelInfo]]]"
 DEADLINE_S: Final = 20.0
 _STATUS_OF: Final[Mapping[str, ConfigStatus]] = {
-    "authentication_failed": ConfigStatus.INVALID,
-    "permission_denied": ConfigStatus.INVALID,
+    **DEFINITIVE,
     "model_not_found": ConfigStatus.INVALID,
     "invalid_request": ConfigStatus.INVALID,
-    "quota_exhausted": ConfigStatus.QUOTA_EXHAUSTED,
     "unreadable": ConfigStatus.UNREADABLE,
     "missing_key": ConfigStatus.MISSING_KEY,
 }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from llmconfig import registry
-from llmconfig.net import EgressPolicy, UrlForbidden, check_url
+from llmconfig.net import EgressPolicy, UrlForbidden, check_url, origin
 from llmconfig.services.misplaced import check_url_without_key
 from llmconfig.tenancy.errors import Invalid
 
@@ -93,21 +91,10 @@ def credentials_problem(provider: type[Provider], secrets: Collection[str], opti
     return Invalid(words, code="required", attr=name if name == "api_key" else f"{'credentials' if secret else 'options'}.{name}")
 
 
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port: where a key goes. Two spellings of one origin are equal; what cannot be read is like nothing else."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    return parts.scheme, host if host.isascii() else _dialled(host), parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
-def _dialled(host: str) -> str:
-    """An international name as the client looks it up."""
-    httpx2: Any = import_module("httpx2")  # slow to import, and hardly ever needed
-    try:
-        raw: bytes = httpx2.URL(f"http://{host}").raw_host
-    except httpx2.InvalidURL:
-        return host
-    return raw.decode("ascii").rstrip(".")
+def places_of(provider: type[Provider], base_url: str, options: Mapping[str, Any]) -> list[list[Any]]:
+    """The origins that secrets are sent to, as JSON: the base URL's, and those of the URLs among the connection's options."""
+    urls = [options.get(field.name) or field.default or "" for field in connection_fields(provider) if field.type == "url"]
+    return [list(origin(str(url))) for url in (base_url or provider.default_base_url, *urls)]
 
 
 def check_base_url(provider: type[Provider], base_url: str) -> None:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from llmconfig.models import ConfigStatus, RetiredKey
 from llmconfig.services.configs import locked_config, require
-from llmconfig.services.retired import places_of, retired_copy, retired_keys, shred
+from llmconfig.services.retired import present_places, retired_copy, retired_keys, shred
 from llmconfig.services.secrets import reseal
 from llmconfig.tenancy.audit import Actor, record
 from llmconfig.tenancy.errors import Conflict
@@ -33,7 +33,7 @@ def restore_key(*, caller: Caller, id: UUID, key: UUID | None = None) -> UserLLM
         old = (kept.filter(pk=key) if key else kept).first()
         if old is None:
             raise Conflict("There is no replaced key to bring back: its time is over, or it was destroyed.", code="no_retired_key")
-        if old.places != places_of(config):
+        if old.places != present_places(config):
             raise Conflict("The replaced key was for another server, which it is never sent away from.", code="moved")
         present = retired_copy(config, reason=RetiredKey.Reason.RESTORED)
         try:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from llmconfig.models import RetiredKey, UserLLMConfig
-from llmconfig.services.fields import connection_fields, origin, provider_of
+from llmconfig.services.fields import places_of, provider_of
 from llmconfig.services.secrets import reseal
 from llmconfig.tenancy.audit import SYSTEM, record
 from llmconfig.tenancy.errors import Invalid
@@ -27,12 +27,9 @@ def retired_keys(config: UserLLMConfig) -> QuerySet[RetiredKey]:
     return config.retired_keys.filter(shred_at__gt=timezone.now())
 
 
-def places_of(config: UserLLMConfig) -> list[list[Any]]:
-    """The origins that a config's secrets are sent to, as JSON: its base URL's, and those of the URLs among its options."""
-    provider = provider_of(config.provider_type)
-    options = ((field, config.options.get(field.name) or field.default or "") for field in connection_fields(provider))
-    urls = [config.base_url or provider.default_base_url, *(str(value) for field, value in options if field.type == "url")]
-    return [list(origin(url)) for url in urls]
+def present_places(config: UserLLMConfig) -> list[list[Any]]:
+    """Where its secrets are sent now. Raises `Invalid` for a provider that is not here any more."""
+    return places_of(provider_of(config.provider_type), config.base_url, config.options)
 
 
 def retired_copy(config: UserLLMConfig, *, reason: RetiredKey.Reason, instead: Secret | None = None) -> RetiredKey | None:
@@ -53,7 +50,7 @@ def retired_copy(config: UserLLMConfig, *, reason: RetiredKey.Reason, instead: S
         shred_at=now + timedelta(seconds=settings.KEY_GRACE_S),
     )
     try:
-        copy.places = places_of(config)
+        copy.places = present_places(config)
         opened = reseal(config, copy)
     except (Unreadable, Invalid):
         return None

@@ -20,9 +20,9 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from routekit import single_sign_on
+from routekit.key_strength import MIN_KEY_LENGTH, strong
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
-MIN_KEY_LENGTH: Final = 32
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -45,26 +45,6 @@ HOME: Final = Path(_env.str("ROUTEKIT_HOME", default=str(BASE_DIR / ".routekit")
 EMBEDDED: Final = (HOME / "embedded.json").is_file() and not any(
     name in os.environ for name in ("SECRET_KEY", "SECRET_KEY_FILE", "KEK", "KEK_FILE")
 )
-
-
-_WELL_KNOWN: Final = (
-    "changeme",
-    "change-me",
-    "change_me",
-    "django-insecure-",
-    "replaceme",
-    "replace-me",
-    "your-secret",
-    "your_secret",
-)
-
-
-def _strong(name: str, value: str) -> str:
-    """Raises ImproperlyConfigured with the variable's name for what a stranger could guess."""
-    repeated = any(value == (value[:length] * len(value))[: len(value)] for length in range(1, len(value) // 2 + 1))
-    if len(value) < MIN_KEY_LENGTH or len(set(value)) < 8 or repeated or any(known in value.lower() for known in _WELL_KNOWN):
-        raise ImproperlyConfigured(f"{name} is weak. Set it to at least {MIN_KEY_LENGTH} random characters.")
-    return value
 
 
 def _file_of(name: str) -> Path | None:
@@ -95,7 +75,7 @@ def _key(name: str, *, required: bool = True) -> str:
         return ""
     if not value:
         raise ImproperlyConfigured(f"{name} is missing. Set {name} or {name}_FILE to at least {MIN_KEY_LENGTH} random characters.")
-    return _strong(name, value)
+    return strong(name, value)
 
 
 def _keyring() -> tuple[str, tuple[str, ...]]:
@@ -108,7 +88,7 @@ def _keyring() -> tuple[str, tuple[str, ...]]:
 
 
 def _checked(kek: str, others: str) -> tuple[str, ...]:
-    found = tuple(_strong("KEK_OTHERS", other) for other in others.split())
+    found = tuple(strong("KEK_OTHERS", other) for other in others.split())
     if kek and kek == SECRET_KEY:
         raise ImproperlyConfigured("KEK is the SECRET_KEY. Set it to random characters of its own.")
     if SECRET_KEY in found:
@@ -122,7 +102,7 @@ def read_keyring() -> tuple[str, tuple[str, ...]]:
     if EMBEDDED:
         return _key("KEK"), tuple(others_file.read_text().split()) if others_file and others_file.exists() else ()
     kek = kek_file.read_text().strip() if kek_file else KEK
-    return _strong("KEK", kek) if kek_file else kek, _checked(kek, others_file.read_text() if others_file else " ".join(KEK_OTHERS))
+    return strong("KEK", kek) if kek_file else kek, _checked(kek, others_file.read_text() if others_file else " ".join(KEK_OTHERS))
 
 
 def _flag(name: str, *, default: bool) -> bool:

@@ -1,8 +1,7 @@
-"""Django's settings. Values that differ between installations come from `routekit.env`."""
+"""Django's settings, with sign_in_settings.py and celery_settings.py. What differs between installations comes from `routekit.env`."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -11,6 +10,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from routekit import env
+from routekit.celery_settings import *  # noqa: F403  # each of its names is a setting
+from routekit.sign_in_settings import *  # noqa: F403
 
 if TYPE_CHECKING:
     import logging
@@ -127,67 +128,6 @@ STORAGES = {
 if env.ATTACHMENTS_STORAGE.endswith(".FileSystemStorage"):
     _local = {"location": str(env.HOME / "attachments"), "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
     STORAGES["attachments"]["OPTIONS"] = {**_local, **env.ATTACHMENTS_OPTIONS}
-
-# --- people
-
-AUTH_USER_MODEL = "llmconfig.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "allauth.account.auth_backends.AuthenticationBackend"]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-]
-LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "/"
-SIGNUP = env.SIGNUP
-ORIGIN = env.ORIGIN
-OIDC, SAML = env.OIDC, env.SAML
-EMAIL_CONFIGURED = bool(env.MAIL)
-EMAIL_BACKEND = env.MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
-EMAIL_HOST, EMAIL_PORT = env.MAIL.get("EMAIL_HOST", "localhost"), env.MAIL.get("EMAIL_PORT") or 25
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env.MAIL.get("EMAIL_HOST_USER") or "", env.MAIL.get("EMAIL_HOST_PASSWORD") or ""
-EMAIL_USE_TLS, EMAIL_USE_SSL = env.MAIL.get("EMAIL_USE_TLS", False), env.MAIL.get("EMAIL_USE_SSL", False)
-EMAIL_TIMEOUT = 10.0
-DEFAULT_FROM_EMAIL = env.MAIL_FROM
-
-ACCOUNT_ADAPTER = "llmconfig.web.accounts.AccountAdapter"
-ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
-ACCOUNT_LOGIN_METHODS = {"username", "email"}
-ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"  # none is sent to verify one
-ACCOUNT_EMAIL_NOTIFICATIONS = False
-ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
-ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # of this session; its others end with the old password
-SOCIALACCOUNT_ADAPTER = "llmconfig.web.single_sign_on.SocialAccountAdapter"
-SOCIALACCOUNT_LOGIN_ON_GET = True  # a form may not lead to another origin (form-action); the view refuses what another site began
-SOCIALACCOUNT_AUTO_SIGNUP = True
-SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
-SOCIALACCOUNT_STORE_TOKENS = False
-MFA_ADAPTER = "llmconfig.web.second_factors.MFAAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_ALLOW_UNVERIFIED_EMAIL = True  # as above
-MFA_RECOVERY_CODES_SHOW_ONCE = True
-MFA_TRUST_ENABLED = True  # for 14 days, and until the password or a second factor changes
-MFA_TOTP_ISSUER = "routekit"
-MFA_TOTP_TOLERANCE = 1
-USERSESSIONS_ADAPTER = "llmconfig.web.sessions.UserSessionsAdapter"
-
-AXES_HANDLER = "llmconfig.services.sign_in_guard.SignInGuard"
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = timedelta(seconds=env.LOGIN_PAUSE_S)
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_FORM_FIELD = "username"
-AXES_USERNAME_CALLABLE = "llmconfig.services.sign_in_guard.whose_account"
-AXES_CLIENT_IP_CALLABLE = "llmconfig.tenancy.caller.ip_of"
-AXES_LOCKOUT_CALLABLE = "llmconfig.web.accounts.locked_out"
-AXES_SENSITIVE_PARAMETERS = ["username", "login", "email", "code", "credential", "csrfmiddlewaretoken", "ip_address"]
-AXES_DISABLE_ACCESS_LOG = True  # the audit trail tells it
-AXES_ENABLE_ADMIN = False
-AXES_VERBOSE = False
 
 # --- HTTP
 
@@ -313,46 +253,6 @@ AUDIT_HEADS_FILE = env.AUDIT_HEADS_FILE
 AUDIT_ARCHIVE = env.AUDIT_ARCHIVE
 KEY_GRACE_S = env.KEY_GRACE_S
 KEY_CHECK_S = env.KEY_CHECK_S
-
-# --- Celery: a doorbell, the database is the truth
-
-
-def _broker_url(redis_url: str) -> str:
-    """Kombu's spelling of a Redis URL: a Unix socket is `redis+socket://`."""
-    return "redis+socket://" + redis_url.removeprefix("unix://") if urlsplit(redis_url).scheme == "unix" else redis_url
-
-
-CELERY_APP = "routekit.celery.app"
-CELERY_BROKER_URL = _broker_url(REDIS_URL)
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_DEFAULT_QUEUE = "routekit"
-CELERY_WORKER_CONCURRENCY = env.WORKER_SLOTS
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_SEND_TASK_EVENTS = False
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A message that dies with its worker is rung again by the sweeper: Kombu need not book the unacknowledged (two transactions each).
-CELERY_BROKER_TRANSPORT_OPTIONS = {"ack_emulation": False, "socket_keepalive": True, "health_check_interval": 30}
-CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
-CELERY_TASK_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
-    "sweep-runs": {"task": "agent.tasks.sweep_runs", "schedule": env.SWEEP_S, "options": {"expires": env.SWEEP_S}},
-    "finish-key-rotations": {"task": "llmconfig.tasks.finish_key_rotations", "schedule": 60.0, "options": {"expires": 60.0}},
-    "sweep-attachments": {"task": "agent.tasks.sweep_attachments", "schedule": 3600.0, "options": {"expires": 3600.0}},
-    "sweep-idempotency": {"task": "llmconfig.tasks.sweep_idempotency", "schedule": 3600.0, "options": {"expires": 3600.0}},
-    "apply-retention": {"task": "agent.tasks.apply_retention", "schedule": 86_400.0, "options": {"expires": 86_400.0}},
-    "audit-retention": {"task": "llmconfig.tasks.apply_audit_retention", "schedule": 86_400.0, "options": {"expires": 86_400.0}},
-    "shred-retired-keys": {"task": "llmconfig.tasks.shred_retired_keys", "schedule": 300.0, "options": {"expires": 300.0}},
-}
-if env.AUDIT_HEADS_S:
-    CELERY_BEAT_SCHEDULE["audit-heads"] = {
-        "task": "llmconfig.tasks.write_audit_heads",
-        "schedule": env.AUDIT_HEADS_S,
-        "options": {"expires": env.AUDIT_HEADS_S},
-    }
-CELERY_BEAT_SCHEDULE_FILENAME = str(env.HOME / "run" / "beat-schedule")
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

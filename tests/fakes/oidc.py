@@ -58,7 +58,7 @@ class FakeIssuer:
         self.issuer = f"http://{self.host}/realms/main"
 
     def __enter__(self) -> FakeIssuer:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -138,5 +138,6 @@ async def test_promise_12_a_stream_in_mid_speech_ends(
     async with asyncio.timeout(10):
         async for _ in stream:
             pass
+    assert not speaking.done(), "the speaker fell silent before the stream ended"
     ended.set()
     await speaking

@@ -83,6 +83,7 @@ def test_promise_10_a_target_that_was_stored_is_resolved_again(client: APIClient
     """As when a config was shared once, and taken back."""
     own = conversation_of(intruder, config=config, model="m")
     refused(client.post(f"/api/conversations/{own.id}/messages", {"content": "Hello"}), "target.model")
+    assert not own.messages.exists()
 
 
 def test_promise_10_services(client: APIClient, intruder: Person, alice: Person) -> None:

@@ -51,7 +51,7 @@ class _Server:
 @pytest.fixture
 def server() -> Iterator[_Server]:
     running = _Server()
-    threading.Thread(target=running.http.serve_forever, daemon=True).start()
+    threading.Thread(target=running.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield running
     running.http.shutdown()
     running.http.server_close()

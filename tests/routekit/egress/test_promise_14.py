@@ -40,7 +40,7 @@ async def serving(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 async def refused(port: int, transport: Any) -> ServiceError:
     endpoint = Endpoint("k", f"http://127.0.0.1:{port}/mcp", transport, {"Authorization": Secret(f"Bearer {TOKEN}")})
-    session = ServiceSession(endpoint, POLICY, Limits(connect_seconds=5))
+    session = ServiceSession(endpoint, POLICY, Limits(connect_seconds=1))
     try:
         with pytest.raises(ServiceError) as caught:
             await session.connect()
